@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* arena.c - a chain of blocks, each twice the last, up to 256 KiB. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_FIRST = 1024, BLOCK_LARGEST = 256 * 1024, ALIGNMENT = _Alignof(max_align_t) };
+
+struct arena_block {
+	struct arena_block *next;
+	size_t size; /* bytes of data */
+	_Alignas(max_align_t) char data[];
+};
+
+void arena_init(struct arena *arena, size_t max)
+{
+	*arena = ARENA(max);
+}
+
+static void blocks_free(struct arena_block *block)
+{
+	while (block) {
+		struct arena_block *next = block->next;
+		free(block);
+		block = next;
+	}
+}
+
+void arena_done(struct arena *arena)
+{
+	blocks_free(arena->blocks);
+	arena_init(arena, arena->max);
+}
+
+void arena_clear(struct arena *arena)
+{
+	struct arena_block *keep = arena->blocks;
+
+	if (!keep)
+		return;
+	blocks_free(keep->next);
+	keep->next = NULL;
+	arena->at = keep->data;
+	arena->end = keep->data + keep->size;
+	arena->used = keep->size;
+	arena->failed = false;
+}
+
+static int block_add(struct arena *arena, size_t need)
+{
+	size_t size = arena->blocks ? MIN(arena->blocks->size * 2, BLOCK_LARGEST) : BLOCK_FIRST;
+	size_t left = arena->max - MIN(arena->used, arena->max);
+	struct arena_block *block;
+
+	size = MIN(MAX(size, need), left);
+	block = size >= need ? malloc(sizeof(*block) + size) : NULL;
+	if (!block) {
+		arena->failed = true;
+		return -1;
+	}
+	block->size = size;
+	block->next = arena->blocks;
+	arena->blocks = block;
+	arena->used += size;
+	arena->at = block->data;
+	arena->end = block->data + size;
+	return 0;
+}
+
+static void *take(struct arena *arena, size_t size)
+{
+	size_t whole;
+	void *at;
+
+	if (size > SIZE_MAX - ALIGNMENT) {
+		arena->failed = true;
+		return NULL;
+	}
+	whole = (MAX(size, 1) + ALIGNMENT - 1) & ~((size_t)ALIGNMENT - 1);
+	if ((size_t)(arena->end - arena->at) < whole && block_add(arena, whole))
+		return NULL;
+	at = arena->at;
+	arena->at += whole;
+	return at;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	void *at = take(arena, size);
+
+	return at ? memset(at, 0, size) : NULL;
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		arena->failed = true;
+		return NULL;
+	}
+	return arena_alloc(arena, bytes);
+}
+
+char *arena_copy(struct arena *arena, const void *bytes, size_t len)
+{
+	char *copy = len < SIZE_MAX ? take(arena, len + 1) : NULL;
+
+	if (!copy)
+		return NULL;
+	if (len)
+		memcpy(copy, bytes, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+char *arena_text(struct arena *arena, const char *text)
+{
+	return arena_copy(arena, text, strlen(text));
+}
+
+char *arena_printf(struct arena *arena, const char *fmt, ...)
+{
+	va_list args, again;
+	char *text = NULL;
+	int n;
+
+	va_start(args, fmt);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, fmt, args);
+	if (n >= 0)
+		text = take(arena, (size_t)n + 1);
+	if (text)
+		vsnprintf(text, (size_t)n + 1, fmt, again);
+	va_end(again);
+	va_end(args);
+	return text;
+}

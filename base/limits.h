@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - every bound of the daemon: one line, one reason.
+ *
+ * Units are the last word of a name.  Those that an operator may move are only
+ * defaults here (…_DEFAULT); service/config.c says which flag moves them.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* clang-format off */
+enum {
+	/* text */
+	LOG_LINE_BYTES_MAX        = 16 * 1024,        /* one write(2) that a terminal or journald takes whole */
+	NAME_BYTES_MAX            = 200,              /* job names, tag keys and values: a label, not a document */
+
+	/* JSON */
+	JSON_DEPTH_MAX            = 32,               /* specs are shallow; recursion below stays small */
+	JSON_NODES_MAX            = 1 << 20,          /* a cJSON node is 64 bytes: 64 MiB at most */
+	JSON_STRING_BYTES_MAX     = 4 * 1024 * 1024,  /* pasted HTML and scripts fit */
+	SPEC_MISTAKES_MAX         = 100,              /* enough to mend a spec in one go */
+
+	/* HTTP */
+	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */
+	HTTP_HEADERS_MAX          = 64,               /* proxies add a dozen */
+	HTTP_HEADER_BYTES_MAX     = 24 * 1024,        /* bounded by the connection's memory */
+	HTTP_URI_BYTES_MAX        = 8 * 1024,
+	HTTP_CONNECTION_BYTES     = 32 * 1024,        /* libmicrohttpd's pool for one connection */
+	HTTP_CONNECTIONS_MAX      = 12000,            /* 10,000 subscribers and 2,000 others */
+	HTTP_CONNECTIONS_PER_ADDRESS_MAX = 12000,     /* same machine by default; lowered off loopback */
+	HTTP_HEADERS_MS_MAX       = 10 * 1000,        /* to send all headers */
+	HTTP_BODY_MS_MAX          = 30 * 1000,        /* to send the body, or 1 KiB/s */
+	HTTP_BODY_BYTES_PER_S_MIN = 1024,
+	HTTP_IDLE_MS_MAX          = 60 * 1000,        /* between requests */
+	HTTP_WRITE_STALL_MS_MAX   = 30 * 1000,        /* a reader that takes nothing */
+	HTTP_KEEP_ALIVE_MS        = 15 * 1000,        /* SSE comments: proxies cut silent streams at 30–60 s */
+	HTTP_WAIT_MS_MAX          = 60 * 1000,        /* Prefer: wait */
+	HTTP_BATCH_JOBS_MAX       = 10000,
+	HTTP_INCLUDE_BYTES_MAX    = 64 * 1024,        /* results embedded in a job */
+	LIST_ITEMS_DEFAULT        = 50,
+	LIST_ITEMS_MAX            = 1000,
+	LIST_SCAN_ROWS_MAX        = 50000,            /* a page may be short rather than slow */
+
+	/* jobs */
+	JOBS_QUEUED_MAX_DEFAULT   = 2000000,
+	JOBS_ACTIVE_MAX_DEFAULT   = 64,               /* running at once; each may have many lanes */
+	JOB_SPEC_BYTES_MAX        = 8 * 1024 * 1024,
+	JOB_TAGS_MAX              = 16,
+	JOB_ATTEMPTS_MAX          = 100,
+	JOB_CRASHES_MAX           = 3,                /* without durable progress: poison */
+	JOB_SUMMARY_BYTES_MAX     = 1024 * 1024,
+	JOB_LOG_LINES_MAX         = 1000,             /* per attempt; the rest is counted */
+	SCHED_WINDOW_MAX          = 4096,             /* ready jobs in memory, per priority */
+
+	/* runs */
+	LANES_MAX                 = 64,               /* one bit each in a word */
+	RUN_KEYS_MAX              = 4 * 1000 * 1000,  /* fingerprints in memory, 16 bytes each */
+	RUN_PART_WINDOW_MAX       = 4096,             /* unclaimed parts in memory */
+	RUN_ORDER_WINDOW_MAX      = 256,              /* parts running ahead of the oldest unfinished */
+	RUN_UNSAVED_BYTES_MAX     = 8 * 1024 * 1024,  /* results and parts waiting for a commit, per run */
+	RUN_COMPLETIONS_MAX       = 4096,             /* fetches and timers finished, not yet taken, per lane */
+	RUN_COMMIT_MS             = 200,              /* a crash repeats at most this much of a crawl */
+	RUN_START_NOTE_MS         = 20,               /* shorter runs are told of at their end only */
+	PART_KEY_BYTES_MAX        = 4096,
+	PART_INPUT_BYTES_MAX      = 256 * 1024,
+	ITEM_BYTES_MAX            = 8 * 1024 * 1024,  /* one result item */
+
+	/* events */
+	EVENTS_KEPT_MAX           = 1000000,
+	EVENT_RING_MAX            = 4096,             /* recent events in memory, shared by all subscribers */
+	SUBSCRIBERS_MAX           = 12000,
+
+	/* store */
+	STORE_BATCH_OPS_MAX       = 512,              /* operations in one commit */
+	STORE_QUEUE_OPS_MAX       = 65536,            /* waiting for the writer; then 503 */
+	STORE_QUEUE_BYTES_MAX     = 128 * 1024 * 1024,
+	STORE_LAZY_MS             = 100,              /* progress waits this long for company */
+	STORE_INLINE_SPEC_BYTES   = 1024,             /* longer specs have a row of their own */
+	STORE_INLINE_RESULT_BYTES = 64 * 1024,        /* longer results go to a file */
+	STORE_CHECKPOINT_PAGES    = 1000,
+	STORE_CHECKPOINT_TRUNCATE_BYTES = 64 * 1024 * 1024,
+	STORE_READERS_MAX         = 4,
+	STORE_DISK_FREE_BYTES_MIN = 64 * 1024 * 1024, /* below: 507 for new jobs */
+
+	/* the pool */
+	POOL_WORKERS_MAX          = 512,
+
+	/* fetching */
+	FETCH_TRANSFERS_MAX_DEFAULT = 256,
+	FETCH_QUEUED_MAX          = 100000,           /* requests waiting for their host */
+	FETCH_BODY_BYTES_MAX      = 10 * 1024 * 1024, /* a page */
+	FETCH_HEADERS_BYTES_MAX   = 256 * 1024,
+	FETCH_HEADERS_MAX         = 200,
+	FETCH_RATIO_MAX           = 100,              /* decoded to wire, beyond 1 MiB */
+	FETCH_CONNECT_MS          = 10 * 1000,
+	FETCH_TOTAL_MS            = 60 * 1000,
+	FETCH_REDIRECTS_MAX       = 10,
+	URL_BYTES_MAX             = 2083,
+	HOSTS_MAX                 = 100000,
+	PAGE_LINKS_MAX            = 6000,
+
+	/* HTML */
+	HTML_BYTES_MAX            = 10 * 1024 * 1024,
+	HTML_DEPTH_MAX            = 512,              /* deeper elements become siblings, as browsers do */
+	HTML_ARENA_BYTES_MAX      = 256 * 1024 * 1024,
+	SELECTOR_BYTES_MAX        = 4096,
+};
+/* clang-format on */
+
+#endif
