@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* run.h - what a running attempt may ask of the house.
+ *
+ * These verbs are all that a handler knows: no store, no HTTP, no pool.  The
+ * engine implements them (service/engine/run_*.c); handler tests link a fake.
+ *
+ * Durability is lazy on purpose.  Parts, results, checkpoints and logs of a run
+ * gather in memory and become durable together, every RUN_COMMIT_MS or when much
+ * has gathered: a crash repeats the work since then, never shows half of it.
+ *
+ * Bounded verbs answer RUN_FULL when the house is behind: the step returns
+ * STEP_WAIT and its lane is woken when there is room.  That is all of
+ * back-pressure.
+ *
+ * Threads    inside open, phase and step of this run; run_wake and run_cancelled
+ *            from any thread while the run is open.
+ * Ownership  texts passed in are copied; what is borrowed says until when.
+ * Units      _ms: milliseconds; instants are wall-clock since 1970.
+ */
+#ifndef HANDLERS_RUN_H
+#define HANDLERS_RUN_H
+
+#include "base/err.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "net/fetch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct run;
+struct plan;
+
+/* ---- the attempt ---- */
+
+const struct plan *run_plan(const struct run *run);
+const struct id *run_job_id(const struct run *run);
+unsigned run_attempt(const struct run *run); /* from 1 */
+unsigned run_lanes_for_cpu(const struct run *run); /* lanes that make sense for CPU-bound work */
+
+/* True once the job is cancelled, paused, timed out or the daemon drains: finish
+ * this step soon.  Steps need not look; only long ones do. */
+bool run_cancelled(const struct run *run);
+
+/* ---- telling ---- */
+
+/* Progress of the whole job; total -1: unknown; stage: borrowed, a literal.  Cheap:
+ * told at most four times a second.  A run with parts and no call of its own
+ * reports its parts. */
+void run_progress(struct run *run, int64_t done, int64_t total, const char *stage);
+
+/* A line in the job's log; beyond JOB_LOG_LINES_MAX of an attempt only counted. */
+void run_log(struct run *run, enum log_level level, const char *fmt, ...) PRINTF(3, 4);
+
+/* The summary: a JSON object (the last one counts).  -1: ERR_LIMIT. */
+int run_summary(struct run *run, const char *json, size_t len, struct err *err);
+
+/* ---- resources ---- */
+
+/* Reserves (or with a negative number gives back) memory beyond the ordinary.
+ * False: not now, the lane is woken when there may be room. */
+bool run_memory(struct run *run, unsigned lane, int64_t bytes);
+
+/* A folder that goes with the job; made at the first call.  Borrowed. */
+int run_scratch(struct run *run, const char **ret_dir, struct err *err);
+
+/* Around what must block (a disk, a child, a script that sleeps), inside a step:
+ * the pool adds a worker meanwhile. */
+void run_block_begin(struct run *run);
+void run_block_end(struct run *run);
+
+/* ---- lanes, fetches, timers ---- */
+
+/* Sticky: arriving during a step, it turns that step's STEP_WAIT into STEP_MORE. */
+void run_wake(struct run *run, unsigned lane);
+
+enum run_answer {
+	RUN_OK,
+	RUN_FULL,  /* wait for a wake */
+	RUN_KNOWN, /* run_part_add: this key was taken before */
+	RUN_LATER, /* run_part_next: nothing now, but more may come */
+	RUN_END,   /* run_part_next: every part is finished */
+	RUN_ERROR, /* *err */
+};
+
+/* Starts a fetch whose end will be taken by run_completion() on this lane.  `tag`
+ * comes back with it.  RUN_ERROR: the request itself is wrong (url, guard). */
+enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_request *request,
+			  uint64_t tag, struct err *err);
+
+enum run_answer run_timer(struct run *run, unsigned lane, int64_t delay_ms, uint64_t tag);
+
+struct completion {
+	enum completion_kind { COMPLETION_FETCH, COMPLETION_TIMER } kind;
+	uint64_t tag;
+	struct fetch_result *fetch; /* of a fetch; the taker's: fetch_result_free() */
+};
+
+/* The next thing that finished for this lane; false: none.  Completions arrive in
+ * the order in which they finished. */
+bool run_completion(struct run *run, unsigned lane, struct completion *ret);
+
+/* Fetches and timers of this lane that are under way or not yet taken. */
+unsigned run_outstanding(const struct run *run, unsigned lane);
+
+/* ---- parts ---- */
+
+/* A part is known by its key, once per job; its number counts from 0 in the order
+ * of adding.  Claimed by run_part_next(), it belongs to the claimer until exactly
+ * one of done, retry or release. */
+struct part {
+	uint64_t number;
+	const char *key, *input, *resume; /* resume: the last run_part_save(); NULL: none */
+	size_t key_len, input_len, resume_len;
+	int priority;
+	uint64_t group;
+	unsigned attempts; /* before this claim */
+	void *user;        /* the handler's */
+};
+
+struct part_options {
+	int priority;          /* higher first */
+	uint64_t group;        /* shared fairly over groups: a host's hash */
+	int64_t not_before_ms; /* 0: now */
+};
+
+/* RUN_OK, RUN_KNOWN, RUN_FULL or RUN_ERROR (too large).  `options` may be NULL. */
+enum run_answer run_part_add(struct run *run, unsigned lane, const char *key, size_t key_len,
+			     const char *input, size_t input_len,
+			     const struct part_options *options, struct err *err);
+
+/* RUN_OK and a part, RUN_LATER (the lane is woken when that changes) or RUN_END. */
+enum run_answer run_part_next(struct run *run, unsigned lane, struct part **ret_part,
+			      struct err *err);
+
+/* Adds a result item (one JSON value, without a newline) to what the part will
+ * show when it is done or saved.  part NULL: shown when the attempt completes.
+ * RUN_FULL, RUN_ERROR (ITEM_BYTES_MAX), or RUN_OK. */
+enum run_answer run_emit(struct run *run, unsigned lane, struct part *part, const char *item,
+			 size_t len, struct err *err);
+
+struct item_failure {
+	const char *key, *stage; /* NULL: the part's key; none */
+	int64_t line, offset;    /* -1: none */
+	unsigned attempts;
+	struct err err;
+};
+/* Counts one failed item; listed at /errors.  Shown with the part like its items. */
+enum run_answer run_item_failed(struct run *run, unsigned lane, struct part *part,
+				const struct item_failure *failure);
+
+/* Finishes the part: its items and failures become visible (in part order when the
+ * run is ordered).  One with a failure counts as failed and can be retried. */
+void run_part_done(struct run *run, unsigned lane, struct part *part);
+
+/* Shows what was emitted so far, and how to go on inside the part after a crash. */
+enum run_answer run_part_save(struct run *run, unsigned lane, struct part *part, const void *blob,
+			      size_t len);
+
+/* Drops what it emitted; another claim may take it from not_before_ms on. */
+void run_part_retry(struct run *run, unsigned lane, struct part *part, int64_t not_before_ms);
+
+/* Drops what it emitted; it is unclaimed again, as if never taken. */
+void run_part_release(struct run *run, unsigned lane, struct part *part);
+
+/* In open: results come out in part order, whatever order parts finish in. */
+void run_ordered(struct run *run);
+
+/* Lane state that stands for the parts it covers (numbers, not yet done): they are
+ * done together with the blob.  Replaces the lane's earlier blob; NULL removes it. */
+enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob, size_t len,
+			       const uint64_t *parts_covered, size_t count);
+
+/* ---- going on ---- */
+
+/* What earlier attempts left, as of the last commit. */
+struct run_left {
+	int64_t parts, parts_done, parts_failed; /* parts: all */
+	int64_t items;                           /* results already visible */
+	unsigned checkpoints;
+};
+void run_left(const struct run *run, struct run_left *ret);
+
+/* The blobs of earlier checkpoints, i from 0; borrowed until open returns. */
+void run_left_checkpoint(const struct run *run, unsigned i, unsigned *ret_lane,
+			 const void **ret_blob, size_t *ret_len);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.h - takes committed jobs up, runs their handlers, writes what came of it.
+ *
+ * The life of a job here: submit (the commit comes first) ▶ ready window ▶ a worker
+ * takes it ▶ run: open, phases, steps ▶ finish (the commit comes first) ▶ told.
+ * sched.h decides, pool.h has the threads, run*.c is one attempt.
+ *
+ * Threads    every function from any thread, but new, start and free.
+ * Errors     0, or -1 and *err.
+ * Locks      LOCK_ENGINE for the table of active runs.
+ */
+#ifndef SERVICE_ENGINE_ENGINE_H
+#define SERVICE_ENGINE_ENGINE_H
+
+#include "base/json.h"
+#include "service/engine/pool.h"
+#include "service/engine/sched.h"
+#include "service/engine/task.h"
+
+struct engine;
+struct events;
+struct fetcher;
+
+struct engine_config {
+	struct store *store;
+	struct fetcher *fetcher;
+	const struct guard *guard;
+	const char *scratch_dir;
+	unsigned workers_min, workers_max, active_max;
+	int64_t memory_max; /* bytes that runs may reserve */
+};
+
+int engine_new(const struct engine_config *config, struct engine **ret_engine, struct err *err);
+int engine_start(struct engine *engine, struct err *err); /* loads what is pending */
+/* Runs commit and yield, at most for_ms; then engine_free() may be called.  Returns
+ * the number of runs that did not make it. */
+unsigned engine_drain(struct engine *engine, int64_t for_ms);
+void engine_free(struct engine *engine);
+
+/* Hands compiled, stamped tasks to the store and, once committed, to the ready
+ * window.  Takes the tasks over in any case.  done(ctx, …) on the writer thread;
+ * outcomes, ids (of the existing job where one was found) and `err` are borrowed. */
+struct submit_result {
+	size_t count;
+	const enum submit_outcome *outcomes;
+	const struct id *ids;
+	const struct err *err; /* NULL: committed */
+};
+typedef void engine_submit_done(void *ctx, const struct submit_result *result);
+int engine_submit(struct engine *engine, struct task **tasks, size_t count, bool atomic,
+		  const char *idempotency_key, const uint8_t *idempotency_hash,
+		  engine_submit_done *done, void *ctx, struct err *err);
+
+/* A state move from outside: cancel, pause, resume, again.  done on the writer
+ * thread after the commit; *job (the row after) is borrowed, NULL on error. */
+typedef void engine_move_done(void *ctx, const struct job *job, const struct err *err);
+int engine_move(struct engine *engine, const struct id *id, enum job_move move,
+		engine_move_done *done, void *ctx, struct err *err);
+
+/* PATCH: priority, ready_ms, tags; as op_patch says. */
+struct engine_patch {
+	bool set_priority, set_ready, set_tags;
+	enum job_priority priority;
+	int64_t ready_ms;
+	const char *tags;
+	uint64_t if_version;
+};
+int engine_patch(struct engine *engine, const struct id *id, const struct engine_patch *patch,
+		 engine_move_done *done, void *ctx, struct err *err);
+
+/* Live news of a running job that the store does not have: false when it is not active. */
+struct engine_live {
+	int64_t done, total;
+	double rate;          /* units/s; 0: unknown */
+	const char *stage;    /* a literal; NULL */
+	int64_t items_failed;
+	char waiting_reason[32]; /* "host", "memory", "retry", … ; "" : not waiting */
+	char waiting_host[128];
+	int64_t waiting_until_ms; /* wall; 0: unknown */
+};
+bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret);
+
+void engine_pool_view(struct engine *engine, struct pool_view *ret);
+void engine_sched_view(struct engine *engine, struct sched_view *ret);
+
+/* Calls from the store: jobs became pending by themselves (due, or found at open). */
+void engine_jobs_due(struct engine *engine, const struct event *events, size_t count);
+
+#endif

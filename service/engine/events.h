@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* events.h - fan-out of committed events to whoever follows.
+ *
+ * One ring of the most recent events, shared by all subscribers; each subscriber
+ * is a cursor (the seq it has seen) and a wake callback.  A subscriber reads at its
+ * own pace with events_read(), which takes from the ring while it reaches back far
+ * enough, and says so when it does not (then the store has them).  Nothing is
+ * queued per subscriber, so a slow reader costs nothing but its own delay.
+ *
+ * Threads    every function from any thread.  `wake` is called from one fan-out
+ *            thread (never the writer's): short, and it may resume a connection.
+ * Ownership  the ring owns its copies of event data; events_read() hands out copies.
+ * Locks      LOCK_EVENTS; wake is called without it, and never after
+ *            events_unsubscribe() has returned.
+ */
+#ifndef SERVICE_ENGINE_EVENTS_H
+#define SERVICE_ENGINE_EVENTS_H
+
+#include "base/buf.h"
+#include "store/store.h"
+
+struct events;
+struct subscriber;
+
+int events_new(struct store *store_or_null, struct events **ret_events, struct err *err);
+void events_set_store(struct events *events, struct store *store);
+void events_free(struct events *events);
+
+/* On the writer thread, after a commit: store_config.on_events with ctx = events. */
+void events_publish(void *ctx, const struct event *events, size_t count);
+
+/* job NULL: of all jobs.  wake(ctx) whenever something new may be there. */
+int events_subscribe(struct events *events, const struct id *job, void (*wake)(void *ctx),
+		     void *ctx, struct subscriber **ret, struct err *err);
+void events_unsubscribe(struct events *events, struct subscriber *subscriber);
+
+/* Up to `limit` events after after_seq, oldest first, from the ring or the store; the
+ * caller frees each data.  ERR_GONE as store_events_read(). */
+int events_read(struct events *events, const struct id *job, uint64_t after_seq, unsigned limit,
+		struct event *ret, size_t *ret_count, struct err *err);
+
+uint64_t events_last_seq(struct events *events);
+
+const char *event_type_name(enum event_type type);
+/* {"seq":…,"job":…,"at":…,"type":…,"data":{…}} without a newline. */
+void event_format(const struct event *event, struct buf *into);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* pool.h - adaptive worker threads.
+ *
+ * The pool pulls: a worker calls work() again and again, with no lock held; when
+ * that says there was nothing, it sleeps until pool_wake().  The pool knows
+ * nothing of jobs.  Ten times a second a monitor samples what the workers do
+ * (running, blocked, stuck, idle), the wait of the oldest runnable thing and the
+ * machine's CPU, and moves their number towards what pool_size.h says.
+ *
+ * Threads    every function from any thread; pool_free() once, by its maker.
+ * Locks      LOCK_POOL; no callback is made while it is held.
+ */
+#ifndef SERVICE_ENGINE_POOL_H
+#define SERVICE_ENGINE_POOL_H
+
+#include "base/err.h"
+#include "service/engine/pool_size.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pool;
+
+struct pool_config {
+	unsigned workers_min, workers_max;
+	/* One unit of work; false: there was none.  `worker` is a small number, unique
+	 * among living workers. */
+	bool (*work)(void *ctx, unsigned worker);
+	/* How long the oldest runnable thing waits (0: none), and how many were taken
+	 * since the start. */
+	void (*backlog)(void *ctx, int64_t *ret_oldest_wait_ms, uint64_t *ret_taken);
+	void *ctx;
+};
+
+int pool_new(const struct pool_config *config, struct pool **ret_pool, struct err *err);
+void pool_free(struct pool *pool); /* lets each worker end its unit, joins all */
+
+/* There is work: wakes one sleeping worker, if any.  Never lost. */
+void pool_wake(struct pool *pool);
+
+/* By the worker, around what blocks inside a unit of work.  May nest. */
+void pool_block_begin(struct pool *pool);
+void pool_block_end(struct pool *pool);
+
+struct pool_view {
+	unsigned workers, idle, blocked, stuck, target;
+	struct pool_sample last;
+	struct pool_decision decisions[16]; /* newest first */
+	size_t decisions_count;
+};
+void pool_view(struct pool *pool, struct pool_view *ret);
+
+#endif
