@@ -43,7 +43,7 @@ struct task {
 /* The envelope of a job: POST /v1/jobs, GET /v1/handlers, the contract test. */
 extern const struct param envelope_params[];
 
-/* From the text of a JSON object.  -1 with ERR_INVALID_JSON and *ret_place; or with
+/* From the text of a JSON object, which is copied.  -1 with ERR_INVALID_JSON and *ret_place; or with
  * the code of the mistakes, which then hold all of them. */
 int task_compile(const char *text, size_t len, const struct guard *guard, struct task **ret_task,
 		 struct mistakes *mistakes, struct json_place *ret_place, struct err *err);
