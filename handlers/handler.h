@@ -51,9 +51,9 @@ struct planner {
 
 struct handler {
 	const char *name;
-	const char *summary;         /* one sentence for GET /v1/handlers */
-	const struct param *params;  /* the members of the spec; checked before plan */
-	bool io_bound;               /* waits more than it computes: many may be active at once */
+	const char *summary;	    /* one sentence for GET /v1/handlers */
+	const struct param *params; /* the members of the spec; checked before plan */
+	bool io_bound;		    /* waits more than it computes: many may be active at once */
 
 	/* Compiles a spec that passed `params`.  Adds every mistake it finds; 0 and the
 	 * plan, or -1.  The spec outlives the plan. */

@@ -36,7 +36,7 @@ struct plan;
 
 const struct plan *run_plan(const struct run *run);
 const struct id *run_job_id(const struct run *run);
-unsigned run_attempt(const struct run *run); /* from 1 */
+unsigned run_attempt(const struct run *run);	   /* from 1 */
 unsigned run_lanes_for_cpu(const struct run *run); /* lanes that make sense for CPU-bound work */
 
 /* True once the job is cancelled, paused, timed out or the daemon drains: finish
@@ -116,12 +116,12 @@ struct part {
 	int priority;
 	uint64_t group;
 	unsigned attempts; /* before this claim */
-	void *user;        /* the handler's */
+	void *user;	   /* the handler's */
 };
 
 struct part_options {
-	int priority;          /* higher first */
-	uint64_t group;        /* shared fairly over groups: a host's hash */
+	int priority;	       /* higher first */
+	uint64_t group;	       /* shared fairly over groups: a host's hash */
 	int64_t not_before_ms; /* 0: now */
 };
 
@@ -142,7 +142,7 @@ enum run_answer run_emit(struct run *run, unsigned lane, struct part *part, cons
 
 struct item_failure {
 	const char *key, *stage; /* NULL: the part's key; none */
-	int64_t line, offset;    /* -1: none */
+	int64_t line, offset;	 /* -1: none */
 	unsigned attempts;
 	struct err err;
 };
@@ -177,7 +177,7 @@ enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob,
 /* What earlier attempts left, as of the last commit. */
 struct run_left {
 	int64_t parts, parts_done, parts_failed; /* parts: all */
-	int64_t items;                           /* results already visible */
+	int64_t items;				 /* results already visible */
 	unsigned checkpoints;
 };
 void run_left(const struct run *run, struct run_left *ret);
