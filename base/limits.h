@@ -103,6 +103,11 @@ enum {
 	HTML_DEPTH_MAX            = 512,              /* deeper elements become siblings, as browsers do */
 	HTML_ARENA_BYTES_MAX      = 256 * 1024 * 1024,
 	SELECTOR_BYTES_MAX        = 4096,
+	SELECTOR_DEPTH_MAX        = 16,               /* :not(:is(:has(…))): the matcher recurses that deep */
+	HTML_WORK_PER_BYTE        = 200,              /* an ordinary page takes less than one step a byte */
+	HTML_WORK_BASE            = 20 * 1000 * 1000, /* small hostile pages: a tenth of a second */
+	HTML_FORMAT_MAX           = 512,              /* active formatting elements; older ones are forgotten */
+	CSS_WORK_MAX              = 200 * 1000 * 1000, /* comparisons a page: under a second */
 };
 /* clang-format on */
 
