@@ -22,9 +22,14 @@ enum {
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */
 	HTTP_HEADERS_MAX          = 64,               /* proxies add a dozen */
-	HTTP_HEADER_BYTES_MAX     = 24 * 1024,        /* bounded by the connection's memory */
-	HTTP_URI_BYTES_MAX        = 8 * 1024,
-	HTTP_CONNECTION_BYTES     = 32 * 1024,        /* libmicrohttpd's pool for one connection */
+	HTTP_HEADER_BYTES_MAX     = 5 * 1024,         /* what fits into a connection's memory */
+	HTTP_URI_BYTES_MAX        = 3 * 1024,
+	HTTP_CONNECTION_BYTES     = 8 * 1024,         /* 10,000 idle streams stay below 120 MiB */
+	HTTP_QUERY_MAX            = 64,               /* names and values of one query */
+	HTTP_ARENA_BYTES_MAX      = 64 * 1024 * 1024, /* what a handler may build for one request */
+	HTTP_REPLY_BYTES_MAX      = 64 * 1024 * 1024, /* a batch's outcomes; more is streamed */
+	HTTP_WAKE_AT_ONCE_MAX     = 48,               /* sleepers of a thread; above, wakes are gathered */
+	HTTP_WAKE_GATHER_MS       = 50,               /* 20 Hz: 10,000 streams still leave CPU */
 	HTTP_CONNECTIONS_MAX      = 12000,            /* 10,000 subscribers and 2,000 others */
 	HTTP_CONNECTIONS_PER_ADDRESS_MAX = 12000,     /* same machine by default; lowered off loopback */
 	HTTP_HEADERS_MS_MAX       = 10 * 1000,        /* to send all headers */
