@@ -1,7 +1,6 @@
 # jobmill - make help lists the targets.
 #
 # One build directory for each variant: build/ (release), build/asan, build/tsan.
-#   make BUILD=build/asan SANITIZE=address,undefined …
 # Every room is an archive; a unit test links its own room and those below it.
 
 BUILD    ?= build
@@ -64,14 +63,105 @@ $(foreach room,$(ROOMS),$(eval $(call room_template,$(room))))
 
 # tests/unit/<room>/test_<file>.c; what several tests share is tests/lib/*.c
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort))
-TEST_LIB   := $(call objects,tests/lib)
+# An archive, last in its group: a test takes the members that it needs, and the engine's own
+# run_* verbs go before those of the fake.
+TEST_LIB   := $(BUILD)/tests/lib.a
+
+$(TEST_LIB): $(call objects,tests/lib)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
 
 define unit_template
 $(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $$(TEST_LIB) $$(LINK_$(1))
 	$(Q)echo "  LD $$@"
-	$(Q)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$< $$(TEST_LIB) -Wl,--start-group $$(LINK_$(1)) -Wl,--end-group $$(LIBS) -lcmocka
+	$(Q)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(LINK_$(1)) $$(TEST_LIB) -Wl,--end-group $$(LIBS) -lcmocka
 endef
 $(foreach room,$(ROOMS),$(eval $(call unit_template,$(room))))
+
+
+.PHONY: unit-build
+unit-build: $(UNIT_TESTS)
+
+# Fuzz targets: tests/fuzz/fuzz_<name>.c, built with clang's libFuzzer.
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LINK_handlers)
+	$(Q)echo "  LD $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(LINK_handlers) -Wl,--end-group $(LIBS)
+.PHONY: fuzz-build
+fuzz-build: $(FUZZ)
+
+# Benchmarks in C: tests/bench/bench_<name>.c, each linked with everything.
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
+$(BUILD)/bench_%: $(BUILD)/tests/bench/bench_%.o $(TEST_LIB) $(LINK_service)
+	$(Q)echo "  LD $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(TEST_LIB) -Wl,--start-group $(LINK_service) -Wl,--end-group $(LIBS) $(BENCH_LIBS)
+.PHONY: bench-build
+bench-build: $(BENCH)
+
+# ---- what people call ----
+
+ASAN := BUILD=build/asan SANITIZE=address,undefined CFLAGS="-O1 -g"
+TSAN := BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g"
+FUZZER := BUILD=build/fuzz CC=clang SANITIZE=address,undefined CFLAGS="-O1 -g -fsanitize=fuzzer-no-link"
+FUZZ_SECONDS ?= 20
+JOBS ?= $(shell nproc)
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: deps deps-test
+deps: ## install what the build needs (Debian packages)
+	@tests/tools/install build
+deps-test:
+	@tests/tools/install build test
+
+.PHONY: demo
+demo: deps ## build, start, crawl real pages, kill, resume: two minutes
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@examples/demo
+
+.PHONY: test
+test: deps-test ## build everything and run every test that must pass
+	@tests/run
+
+.PHONY: lint
+lint: deps-test ## warnings, clang-tidy, thread safety, include rules, format
+	@tests/lint/run
+
+.PHONY: fuzz
+fuzz: deps-test ## fuzz each target for FUZZ_SECONDS (an hour: 3600)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZER) fuzz-build
+	@tests/fuzz/run $(FUZZ_SECONDS)
+
+.PHONY: bench
+bench: deps-test ## speed and memory beside the named peers, in one run
+	@tests/tools/install bench
+	@$(MAKE) --no-print-directory -j$(JOBS) all bench-build
+	@tests/bench/run
+
+.PHONY: kills
+kills: deps-test ## a long campaign of kill -9
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@tests/fault/kills --rounds 1000
+
+.PHONY: container
+container: ## build the image with buildah on a debootstrap base, and try it
+	@tests/tools/container
+
+PREFIX ?= /usr/local
+.PHONY: install
+install: all ## install the binary and the systemd unit
+	install -D -m 755 $(BUILD)/jobmill $(DESTDIR)$(PREFIX)/bin/jobmill
+	install -D -m 644 jobmill.service $(DESTDIR)/lib/systemd/system/jobmill.service
+
+.PHONY: format
+format: ## let clang-format have its way
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
