@@ -54,6 +54,13 @@ $(BUILD)/%.o: %.c
 	$(Q)echo "  CC $<"
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
+# openapi.yaml as a C string: one literal a line.
+$(BUILD)/openapi.h: openapi.yaml
+	@mkdir -p $(@D)
+	$(Q)(echo 'static const char openapi_yaml[] =' && \
+	  sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/' $< && echo ';') >$@
+$(BUILD)/service/http/api_system.o: $(BUILD)/openapi.h
+
 define room_template
 $(BUILD)/$(1).a: $$(filter-out $(BUILD)/service/main.o,$$(call objects,$(1)))
 	@rm -f $$@

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* api.h - the resources of the HTTP API: what their handlers share.
+ *
+ * One api_*.c for each resource, one table (api_routes.c) that names them all.
+ * Handlers read short indexed things themselves; whatever must wait for a commit or
+ * a job goes through reply_later(), reply_wait() or reply_stream().
+ *
+ * Threads    handlers run on HTTP threads, several at once.
+ * Ownership  struct api belongs to daemon.c and outlives the server.
+ */
+#ifndef SERVICE_HTTP_API_H
+#define SERVICE_HTTP_API_H
+
+#include "service/engine/engine.h"
+#include "service/http/reply.h"
+#include "service/http/request.h"
+#include "service/http/routes.h"
+#include "service/http/stream.h"
+
+struct config;
+struct events;
+struct fetcher;
+struct server;
+
+struct api {
+	struct store *store;
+	struct engine *engine;
+	struct events *events;
+	struct fetcher *fetcher;
+	struct server *server;
+	const struct guard *guard;
+	const struct config *config;
+	int64_t started_wall_ms;
+	bool ready; /* set once the engine runs, before the server starts */
+};
+
+enum { REPLY_BYTES_MAX = 64 * 1024 * 1024 }; /* one JSON answer; longer ones are streams */
+
+extern const struct route api_routes[];
+
+static inline struct api *api_of(const struct request *request)
+{
+	return request_context(request);
+}
+
+/* api_submit.c */
+void job_submit(struct request *request);
+void job_submit_batch(struct request *request);
+void job_validate(struct request *request);
+/* api_jobs.c */
+void job_list(struct request *request);
+void job_show(struct request *request);
+void job_patch(struct request *request);
+void job_delete(struct request *request);
+/* api_moves.c */
+void job_cancel(struct request *request);
+void job_retry(struct request *request);
+void job_pause(struct request *request);
+void job_resume(struct request *request);
+void jobs_cancel(struct request *request);
+void jobs_retry(struct request *request);
+void jobs_pause(struct request *request);
+void jobs_resume(struct request *request);
+/* api_results.c */
+void job_results(struct request *request);
+void job_errors(struct request *request);
+void job_logs(struct request *request);
+void job_attempts(struct request *request);
+/* api_events.c */
+void job_events(struct request *request);
+void all_events(struct request *request);
+/* api_handlers.c */
+void handler_list(struct request *request);
+void handler_show(struct request *request);
+/* api_hosts.c */
+void host_list(struct request *request);
+void host_show(struct request *request);
+void host_open(struct request *request);
+void host_close(struct request *request);
+void host_reset(struct request *request);
+/* api_system.c */
+void pool_show(struct request *request);
+void livez(struct request *request);
+void readyz(struct request *request);
+void openapi_show(struct request *request);
+void front_page(struct request *request);
+/* api_metrics.c */
+void metrics_show(struct request *request);
+
+#endif
