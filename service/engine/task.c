@@ -101,7 +101,7 @@ const struct param envelope_params[] = {
 static void retry_read(struct task *task, const struct json *retry)
 {
 	task->job.max_attempts = (uint16_t)spec_int(retry, "max_attempts", ATTEMPTS_DEFAULT);
-	task->retry = (struct retry_policy){
+	task->retry = (struct backoff){
 		.exponential = spec_choice(retry, "backoff", backoffs, 0) == 0,
 		.base_ms = spec_duration(retry, "base", RETRY_BASE_MS),
 		.max_delay_ms = spec_duration(retry, "max_delay", RETRY_MAX_DELAY_MS),
@@ -187,8 +187,8 @@ static void envelope_read(struct task *task, struct mistakes *mistakes)
 	job->fair_key = (char *)spec_text(envelope, "fair_key", NULL);
 	job->unique_key = unique ? (char *)spec_text(unique, "key", NULL) : NULL;
 	task->unique_return = !unique || spec_choice(unique, "on_conflict", conflicts, 0) == 0;
-	job->priority = (enum job_priority)spec_choice(envelope, "priority", priorities,
-						       PRIORITY_NORMAL);
+	job->priority =
+		(enum job_priority)spec_choice(envelope, "priority", priorities, PRIORITY_NORMAL);
 	job->total = -1;
 	retry_read(task, json_get(envelope, "retry"));
 	keep_read(task, spec_text(envelope, "keep", NULL), mistakes);
@@ -201,8 +201,8 @@ static void envelope_read(struct task *task, struct mistakes *mistakes)
 
 static void type_unknown(const char *type, struct mistakes *mistakes)
 {
-	struct mistake *mistake = mistake_add(mistakes, "/type", "unknown-type",
-					      "no handler is called '%s'", type);
+	struct mistake *mistake =
+		mistake_add(mistakes, "/type", "unknown-type", "no handler is called '%s'", type);
 	const char *names[64];
 	const char *nearest;
 	size_t count = 0;
@@ -293,8 +293,8 @@ void task_stamp(struct task *task, int64_t now_wall_ms)
 
 	id_new(&job->id);
 	job->created_ms = now_wall_ms;
-	job->ready_ms = MAX(spec_instant(task->envelope, "run_at", now_wall_ms + delay_ms),
-			    now_wall_ms);
+	job->ready_ms =
+		MAX(spec_instant(task->envelope, "run_at", now_wall_ms + delay_ms), now_wall_ms);
 	job->deadline_ms = task->deadline_for_ms ? job->ready_ms + task->deadline_for_ms : 0;
 	job->state = job->ready_ms > now_wall_ms ? JOB_SCHEDULED : JOB_PENDING;
 }
@@ -341,7 +341,7 @@ void task_free(struct task *task)
 	free(task);
 }
 
-int64_t retry_delay_ms(const struct retry_policy *policy, unsigned failures, struct rng *rng)
+int64_t backoff_delay_ms(const struct backoff *policy, unsigned failures, struct rng *rng)
 {
 	double delay = (double)policy->base_ms;
 

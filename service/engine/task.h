@@ -17,7 +17,7 @@
 #include "store/store.h"
 
 /* How failed attempts are repeated (the envelope's `retry`). */
-struct retry_policy {
+struct backoff {
 	bool exponential; /* else fixed */
 	int64_t base_ms, max_delay_ms;
 	double factor;
@@ -25,26 +25,26 @@ struct retry_policy {
 };
 
 struct task {
-	struct job job;    /* the row; texts point into this task */
+	struct job job; /* the row; texts point into this task */
 	const struct handler *handler;
 	struct json *envelope;
 	const struct json *spec; /* of the envelope */
-	struct plan *plan; /* NULL when the handler has no plan() */
-	struct retry_policy retry;
-	int64_t timeout_ms;      /* of an attempt; 0: none */
+	struct plan *plan;	 /* NULL when the handler has no plan() */
+	struct backoff retry;
+	int64_t timeout_ms;	 /* of an attempt; 0: none */
 	int64_t deadline_for_ms; /* from ready_ms; 0: none */
-	int64_t max_failed;      /* items; -1: a share */
+	int64_t max_failed;	 /* items; -1: a share */
 	double max_failed_share; /* 0 … 1; 1: only when every item failed */
-	bool unique_return;      /* unique.on_conflict is "return" */
+	bool unique_return;	 /* unique.on_conflict is "return" */
 	struct arena arena;
-	struct task *next;       /* whoever holds it */
+	struct task *next; /* whoever holds it */
 };
 
 /* The envelope of a job: POST /v1/jobs, GET /v1/handlers, the contract test. */
 extern const struct param envelope_params[];
 
-/* From the text of a JSON object, which is copied.  -1 with ERR_INVALID_JSON and *ret_place; or with
- * the code of the mistakes, which then hold all of them. */
+/* From the text of a JSON object, which is copied.  -1 with ERR_INVALID_JSON and *ret_place; or
+ * with the code of the mistakes, which then hold all of them. */
 int task_compile(const char *text, size_t len, const struct guard *guard, struct task **ret_task,
 		 struct mistakes *mistakes, struct json_place *ret_place, struct err *err);
 
@@ -58,6 +58,6 @@ int task_restore(struct job *job, const struct guard *guard, struct task **ret_t
 void task_free(struct task *task); /* NULL is fine */
 
 /* When the next attempt may start, after `failures` failed ones. */
-int64_t retry_delay_ms(const struct retry_policy *policy, unsigned failures, struct rng *rng);
+int64_t backoff_delay_ms(const struct backoff *policy, unsigned failures, struct rng *rng);
 
 #endif
