@@ -25,15 +25,18 @@ struct json; /* one value */
 
 /* Where a text stopped being JSON, for the members of a problem. */
 struct json_place {
-	size_t offset;	   /* byte, from 0 */
-	int line, column;  /* from 1; the column counts code points */
-	char pointer[256]; /* RFC 6901 pointer to the value around it; "" is the whole */
+	size_t offset;	  /* byte, from 0 */
+	int line, column; /* from 1; the column counts code points */
+	/* RFC 6901: to the innermost open container for ERR_INVALID_JSON, to the value
+	 * itself for ERR_INVALID_SPEC; "" is the whole; cut after a whole token */
+	char pointer[256];
 };
 
 /* ERR_INVALID_JSON: not JSON by RFC 8259, or not UTF-8, or nested deeper than
  * JSON_DEPTH_MAX.  ERR_INVALID_SPEC: well-formed, but with a duplicate name,
- * \u0000, a lone surrogate or a number beyond a double.  ERR_LIMIT-like sizes are
- * ERR_BODY_TOO_LARGE.  *ret_place is set on every failure. */
+ * \u0000, a lone surrogate or a number beyond a double.  ERR_BODY_TOO_LARGE: more
+ * than JSON_NODES_MAX values or JSON_STRING_BYTES_MAX in one string.  ERR_NO_MEMORY.
+ * *ret_place is set on every failure. */
 int json_parse(const char *text, size_t len, struct json **ret_json, struct json_place *ret_place,
 	       struct err *err) MUST_USE;
 
