@@ -102,6 +102,9 @@ struct fetch_result {
 	int64_t total_us;      /* from fetch_start to done */
 	uint64_t wire_bytes;   /* received over all transfers: header and encoded body */
 	uint64_t decoded_bytes;
+
+	char *head; /* fetch_result_header() reads it */
+	size_t head_len;
 };
 
 typedef void fetch_done_fn(void *ctx, struct fetch_result *result); /* the receiver owns it */

@@ -29,6 +29,7 @@
 #include "net/breaker.h"
 #include "net/heap.h"
 #include "net/retry.h"
+#include "net/ring.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,7 +78,8 @@ struct hosts_item {
 	int64_t start_ms;    /* not before this instant (a back-off) */
 	int64_t deadline_ms; /* 0: none */
 	struct breaker_policy breaker;
-	bool retry; /* a later attempt: goes in front of the owner's others */
+	bool front; /* goes in front of the owner's others */
+	bool retry; /* a later attempt: starts when the retry budgets allow it */
 
 	/* the table's */
 	enum hosts_item_state state;
@@ -85,8 +87,12 @@ struct hosts_item {
 	uint32_t generation;
 	struct host *host;
 	struct flow *flow;
-	struct hosts_item *prev, *next;
+	struct ring link;
 	struct heap_node timer;
+};
+
+struct host_totals { /* since the start of the daemon */
+	uint64_t calls, failures, throttled, refused, retries, opens, bytes;
 };
 
 struct host_view {
@@ -108,9 +114,7 @@ struct host_view {
 	enum err_code last_err;	   /* ERR_NONE: none yet */
 	int last_status;
 	int64_t last_err_ago_ms;
-	struct {
-		uint64_t calls, failures, throttled, refused, retries, opens, bytes;
-	} total; /* since the start of the daemon */
+	struct host_totals total;
 };
 
 struct hosts_config {
@@ -165,16 +169,19 @@ void hosts_import(struct hosts *hosts, const char *key, const void *state, size_
 
 /* --- for the fetcher --- */
 
-/* Queues an item; ERR_LIMIT when the host is not known and no idle one can go,
+/* Queues an item.  ERR_LIMIT when its host is not known and no idle one can go,
  * ERR_FETCH_CIRCUIT_OPEN when it will not wait, ERR_NO_MEMORY. */
 int hosts_add(struct hosts *hosts, struct hosts_item *item, int64_t now_ms, struct err *err);
 
-/* The next item that may start now: it is running from here on.  NULL: none;
- * *ret_wake_ms is when to ask again (INT64_MAX: when something changed). */
-struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms, int64_t *ret_wake_ms);
-
-/* An item that ended while it was queued: item->ended says why.  NULL: no more. */
+/* An item that ended while it was queued: item->ended says why.  NULL: no more.  Also
+ * moves time on: call it before hosts_take. */
 struct hosts_item *hosts_ended(struct hosts *hosts, int64_t now_ms);
+
+/* The next item that may start now: it is running from here on.  NULL: none. */
+struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms);
+
+/* When to ask again, unless something is added or finished: an instant, or INT64_MAX. */
+int64_t hosts_wake_ms(struct hosts *hosts);
 
 /* Takes a queued item out again; false when it is not queued. */
 bool hosts_remove(struct hosts *hosts, struct hosts_item *item, int64_t now_ms);
@@ -186,21 +193,14 @@ struct hosts_outcome {
 	int64_t retry_after_ms;	  /* -1: none was said */
 	uint64_t bytes;
 	bool credentials; /* the request had some: a refusal is about them */
-	bool want_retry;  /* the caller would try again if the budgets allow it */
 };
 
-struct hosts_verdict {
-	enum verdict verdict;
-	bool retry; /* wanted, and the budgets of the host and of all allow it */
-};
-
-/* The item is the caller's again.  A throttled one is to be added once more as it is:
- * its host starts nothing before the time is over. */
-struct hosts_verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
-				  const struct hosts_outcome *outcome, int64_t now_ms);
+/* The item is the caller's again, to be added once more if it likes. */
+enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
+			  const struct hosts_outcome *outcome, int64_t now_ms);
 
 /* The address that the name of a running item's host led to lies in --allow-net, or not. */
-void hosts_inside(struct hosts *hosts, struct hosts_item *item, bool inside);
+void hosts_inside(struct hosts *hosts, struct hosts_item *item, bool inside, int64_t now_ms);
 
 /* Writes through save() what changed; the fetcher calls it about once a second. */
 void hosts_save(struct hosts *hosts, int64_t now_ms);

@@ -11,6 +11,7 @@ enum {
 	DELAY_MS_MAX_DEFAULT = 300 * 1000,
 	BUDGET_TENTHS_MAX = 100, /* 10 retries */
 	BUDGET_EARN_TENTHS = 2,
+	RETRY_TENTHS = 10,
 	RETRIES_FLOOR = 3, /* in flight, before the share counts */
 	RETRIES_PERCENT = 20,
 };
@@ -108,9 +109,9 @@ int64_t retry_delay_ms(const struct retry_policy *policy, int64_t last_ms, struc
 	return MIN(rng_between(rng, least, MAX(least, most)), whole.delay_ms_max);
 }
 
-void retry_budget_init(struct retry_budget *budget)
+void retry_budget_init(struct retry_budget *budget, int64_t now_ms)
 {
-	budget->tenths = BUDGET_TENTHS_MAX;
+	*budget = (struct retry_budget){.tenths = BUDGET_TENTHS_MAX, .at_ms = now_ms};
 }
 
 void retry_budget_earn(struct retry_budget *budget)
@@ -118,12 +119,20 @@ void retry_budget_earn(struct retry_budget *budget)
 	budget->tenths = MIN(budget->tenths + BUDGET_EARN_TENTHS, BUDGET_TENTHS_MAX);
 }
 
-bool retry_budget_spend(struct retry_budget *budget, unsigned retries, unsigned in_flight)
+bool retry_budget_spend(struct retry_budget *budget, int64_t now_ms)
 {
-	uint64_t allowed = MAX((uint64_t)in_flight * RETRIES_PERCENT / 100, RETRIES_FLOOR);
+	int64_t seconds = MIN((now_ms - budget->at_ms) / 1000, BUDGET_TENTHS_MAX);
 
-	if (budget->tenths < 10 || retries >= allowed)
+	for (int64_t i = 0; i < seconds; i++)
+		retry_budget_earn(budget);
+	budget->at_ms = now_ms - (now_ms - budget->at_ms) % 1000;
+	if (budget->tenths < RETRY_TENTHS)
 		return false;
-	budget->tenths -= 10;
+	budget->tenths -= RETRY_TENTHS;
 	return true;
+}
+
+bool retry_share_allows(unsigned retries, unsigned in_flight)
+{
+	return retries < MAX((uint64_t)in_flight * RETRIES_PERCENT / 100, RETRIES_FLOOR);
 }

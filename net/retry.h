@@ -11,8 +11,9 @@
  *
  * Between attempts lies decorrelated jitter (AWS Architecture Blog, "Exponential
  * Backoff and Jitter", 2015): U(base, 3 · last), at most delay_ms_max.  Two budgets
- * keep retries from becoming the load: a host has a bucket of 10 that gains 0.2
- * with each first attempt, and retries in flight are at most a fifth of all.
+ * keep retries from becoming the load: a bucket for each host, and a share of what is
+ * in flight.  A retry beyond them waits; it is not dropped, since its item is work that
+ * somebody wants done.
  *
  * Threads    one at a time: pure, no clock and no lock inside.
  */
@@ -60,13 +61,16 @@ struct retry_policy retry_policy_whole(const struct retry_policy *policy); /* de
 /* The next delay; last_ms is the one before it, 0 at first. */
 int64_t retry_delay_ms(const struct retry_policy *policy, int64_t last_ms, struct rng *rng);
 
+/* A host's bucket: 10 at most, +0.2 with each first attempt and each second. */
 struct retry_budget {
 	uint32_t tenths;
+	int64_t at_ms; /* when time was last paid for */
 };
 
-void retry_budget_init(struct retry_budget *budget);
+void retry_budget_init(struct retry_budget *budget, int64_t now_ms);
 void retry_budget_earn(struct retry_budget *budget); /* a first attempt was made */
-/* `retries` of `in_flight` calls of all hosts are retries already. */
-bool retry_budget_spend(struct retry_budget *budget, unsigned retries, unsigned in_flight);
+bool retry_budget_spend(struct retry_budget *budget, int64_t now_ms);
+/* Globally: `retries` of `in_flight` calls are retries already; may there be one more? */
+bool retry_share_allows(unsigned retries, unsigned in_flight);
 
 #endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* host.h - the record of one host, shared by hosts.c and its siblings only.
+ *
+ * A flow is what one owner has waiting and running at one host.  Every flow of a
+ * host is in `flows`; one that could start an item as far as it is concerned is also
+ * in the host's turn ring of its priority.
+ *
+ * Locks      everything here is guarded by LOCK_HOSTS (hosts->lock).
+ */
+#ifndef NET_HOST_H
+#define NET_HOST_H
+
+#include "base/clock.h"
+#include "base/lock.h"
+#include "net/breaker.h"
+#include "net/heap.h"
+#include "net/hosts.h"
+#include "net/pace.h"
+#include "net/ring.h"
+#include "net/throttle.h"
+
+enum { HOST_NOT_READY = -1 };
+
+struct flow {
+	struct host *host;
+	uint64_t owner;
+	enum hosts_priority priority;
+	struct ring sibling; /* in host->flows */
+	struct ring turn;    /* in host->turns[priority]; alone when it cannot start */
+	struct ring items;
+	unsigned queued, in_flight;
+	unsigned per_host; /* as asked; 0: the default */
+	int64_t delay_ms;
+	int64_t open_ms;	  /* how long a breaker should stay open */
+	uint32_t calls, refused;  /* without credentials, since refusals began */
+	int64_t refused_ms;	  /* the last one */
+	struct heap_node blocked; /* until then it waits: refused too often */
+};
+
+struct host {
+	struct host *chain; /* in the bucket of the table */
+	uint64_t hash;
+	struct breaker breaker;
+	struct throttle throttle;
+	struct pace pace;
+	struct retry_budget budget;
+	struct hosts_limits limits; /* the operator's */
+	int64_t crawl_delay_ms;
+	bool inside;
+	struct ring flows;
+	struct ring turns[HOSTS_PRIORITIES];
+	struct ring place; /* in hosts->ready, or in hosts->idle */
+	int ready_as;	   /* in which of them; HOST_NOT_READY */
+	struct ring dirty; /* in hosts->dirty */
+	struct heap_node sleep;
+	unsigned in_flight, queued;
+	unsigned asked_max; /* the largest share a flow asks for */
+	int64_t open_ms;    /* the longest open time a flow asks for; 0: no flow */
+	enum err_code last_err;
+	int last_status;
+	int64_t last_err_ms;
+	struct host_totals total;
+	char key[];
+};
+
+struct hosts {
+	unsigned hosts_max;
+	void (*wake)(void *ctx);
+	void (*changed)(void *ctx, const struct host_view *host);
+	void (*save)(void *ctx, const char *key, const void *state, size_t len);
+	void *ctx;
+
+	struct lock lock;
+	struct rng rng GUARDED_BY(lock);
+	struct host **buckets GUARDED_BY(lock);
+	size_t bucket_count GUARDED_BY(lock); /* a power of two */
+	size_t count GUARDED_BY(lock);
+	struct ring ready[HOSTS_PRIORITIES] GUARDED_BY(lock); /* hosts that may start now */
+	struct ring idle GUARDED_BY(lock);     /* without items, the longest unused first */
+	struct ring dirty GUARDED_BY(lock);    /* to be saved */
+	struct ring ended GUARDED_BY(lock);    /* items */
+	struct heap sleeping GUARDED_BY(lock); /* hosts by their next start */
+	struct heap timers GUARDED_BY(lock);   /* items by back-off or deadline */
+	struct heap blocked GUARDED_BY(lock);  /* flows */
+	unsigned in_flight GUARDED_BY(lock), retries GUARDED_BY(lock);
+	unsigned turn GUARDED_BY(lock);
+};
+
+/* hosts_table.c */
+struct host *host_find(struct hosts *hosts, const char *key) REQUIRES(hosts->lock);
+struct host *host_make(struct hosts *hosts, const char *key, int64_t now_ms, struct err *err)
+	REQUIRES(hosts->lock); /* finds it, or adds it, in the place of an idle one if need be */
+void host_free(struct host *host);
+
+/* hosts.c */
+void host_place(struct hosts *hosts, struct host *host, int64_t now_ms) REQUIRES(hosts->lock);
+void host_end_unwilling(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
+
+/* hosts_flow.c */
+struct flow *flow_make(struct hosts *hosts, struct host *host, const struct hosts_item *item,
+		       int64_t now_ms) REQUIRES(hosts->lock); /* NULL: no memory */
+void flow_place(struct flow *flow);
+void flow_free(struct hosts *hosts, struct flow *flow) REQUIRES(hosts->lock);
+void flow_settle(struct hosts *hosts, struct flow *flow, int64_t now_ms)
+	REQUIRES(hosts->lock); /* frees one with nothing left to do or to remember */
+/* Counts a call; true when the flow is blocked from now on. */
+bool flow_called(struct hosts *hosts, struct flow *flow, bool refused, int64_t now_ms)
+	REQUIRES(hosts->lock);
+unsigned flow_share(const struct flow *flow);
+void host_sum_up(struct host *host); /* after the shares of its flows changed */
+
+/* hosts_view.c */
+void host_show(const struct host *host, int64_t now_ms, struct host_view *ret_view);
+void host_dirty(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
+bool host_healthy(const struct host *host, int64_t now_ms);
+
+#endif
