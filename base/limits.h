@@ -18,6 +18,9 @@ enum {
 	JSON_NODES_MAX            = 1 << 20,          /* a cJSON node is 64 bytes: 64 MiB at most */
 	JSON_STRING_BYTES_MAX     = 4 * 1024 * 1024,  /* pasted HTML and scripts fit */
 	SPEC_MISTAKES_MAX         = 100,              /* enough to mend a spec in one go */
+	SPEC_MISTAKES_BYTES_MAX   = 1024 * 1024,      /* 100 with pointer, detail, hint and source */
+	SPEC_POINTER_BYTES_MAX    = 1024,             /* a deeper place is named by what is around it */
+	SPEC_PARAMS_MAX           = 64,               /* members in one table: one bit each in a word */
 
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */
@@ -40,6 +43,7 @@ enum {
 	HTTP_KEEP_ALIVE_MS        = 15 * 1000,        /* SSE comments: proxies cut silent streams at 30–60 s */
 	HTTP_WAIT_MS_MAX          = 60 * 1000,        /* Prefer: wait */
 	HTTP_BATCH_JOBS_MAX       = 10000,
+	BULK_JOBS_MAX             = 10000,            /* moved by one POST …/cancel?state=… */
 	HTTP_INCLUDE_BYTES_MAX    = 64 * 1024,        /* results embedded in a job */
 	LIST_ITEMS_DEFAULT        = 50,
 	LIST_ITEMS_MAX            = 1000,
@@ -81,13 +85,21 @@ enum {
 	STORE_LAZY_MS             = 100,              /* progress waits this long for company */
 	STORE_INLINE_SPEC_BYTES   = 1024,             /* longer specs have a row of their own */
 	STORE_INLINE_RESULT_BYTES = 64 * 1024,        /* longer results go to a file */
-	STORE_CHECKPOINT_PAGES    = 1000,
+	STORE_CHECKPOINT_PAGES    = 4000,             /* 16 MiB of WAL: fewer drive p99, more slow readers */
 	STORE_CHECKPOINT_TRUNCATE_BYTES = 64 * 1024 * 1024,
 	STORE_READERS_MAX         = 4,
+	STORE_WRITER_CACHE_KIB    = 4096,             /* the right edges of all indexes, and some */
+	STORE_READER_CACHE_KIB    = 512,              /* the kernel caches the rest */
+	STORE_BUSY_MS             = 2000,             /* SQLite's own short locks, a checkpoint's TRUNCATE */
+	STORE_REOPEN_MS           = 500,              /* between attempts to write again after a failure */
+	STORE_EVENT_BYTES_MAX     = 64 * 1024 * 1024, /* data of one commit's events, in memory */
+	STORE_IDEMPOTENCY_MS      = 24 * 3600 * 1000, /* a client that retries later submits anew */
 	STORE_DISK_FREE_BYTES_MIN = 64 * 1024 * 1024, /* below: 507 for new jobs */
 
 	/* the pool */
 	POOL_WORKERS_MAX          = 512,
+	POOL_STACK_BYTES          = 2 * 1024 * 1024,  /* recursion in handlers is bounded; sanitizers need room */
+	TIMERS_MAX                = 131072,           /* of runs, attempts and deadlines; 64 bytes each */
 
 	/* fetching */
 	FETCH_TRANSFERS_MAX_DEFAULT = 256,
@@ -99,7 +111,14 @@ enum {
 	FETCH_CONNECT_MS          = 10 * 1000,
 	FETCH_TOTAL_MS            = 60 * 1000,
 	FETCH_REDIRECTS_MAX       = 10,
-	URL_BYTES_MAX             = 2083,
+	URL_BYTES_MAX             = 2083,             /* longest that is fetched; older clients and servers stop here */
+	URL_TEXT_BYTES_MAX        = 1024 * 1024,      /* longest that is parsed: data: links are long, and skipped */
+	URL_DEPTH_MAX             = 20,               /* path segments that a crawl follows */
+	URL_REPEAT_MAX            = 2,                /* the same segment in a row: links that grow */
+	ROBOTS_BYTES_MAX          = 512 * 1024,       /* RFC 9309, 2.5: at least 500 KiB */
+	ROBOTS_SITEMAPS_MAX       = 1000,
+	GUARD_ALLOW_MAX           = 64,               /* --allow-net, each looked at for each address */
+	GUARD_OWN_MAX             = 64,               /* our listening addresses, by interface */
 	HOSTS_MAX                 = 100000,
 	PAGE_LINKS_MAX            = 6000,
 

@@ -11,6 +11,7 @@
 #ifndef SERVICE_HTTP_API_H
 #define SERVICE_HTTP_API_H
 
+#include "base/lock.h"
 #include "service/engine/engine.h"
 #include "service/http/reply.h"
 #include "service/http/request.h"
@@ -22,6 +23,14 @@ struct events;
 struct fetcher;
 struct server;
 
+/* How fast jobs end, for Retry-After. */
+struct drain {
+	struct lock lock; /* LOCK_LEAF */
+	int64_t at_ms GUARDED_BY(lock);
+	int64_t ended GUARDED_BY(lock);
+	double rate GUARDED_BY(lock);
+};
+
 struct api {
 	struct store *store;
 	struct engine *engine;
@@ -31,7 +40,7 @@ struct api {
 	const struct guard *guard;
 	const struct config *config;
 	int64_t started_wall_ms;
-	bool ready; /* set once the engine runs, before the server starts */
+	struct drain drain;
 };
 
 enum { REPLY_BYTES_MAX = 64 * 1024 * 1024 }; /* one JSON answer; longer ones are streams */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* api_job.h - a job as the API shows it, and waiting for its end.
+ *
+ * Threads    the request's.
+ */
+#ifndef SERVICE_HTTP_API_JOB_H
+#define SERVICE_HTTP_API_JOB_H
+
+#include "base/json.h"
+#include "service/http/api.h"
+
+/* Adds the job as an object.  `live` is what the engine knows beyond the row, or NULL.
+ * The spec is there when the row has its body, with secrets as "***". */
+void job_out(const struct job *job, const struct engine_live *live, struct json_out *out,
+	     const char *name);
+
+/* Answers with the job: ETag, and Location when `located`. */
+void job_reply(struct request *request, int status, const struct job *job, bool located);
+
+/* Reads and answers; a problem when there is none. */
+void job_reply_id(struct request *request, int status, const struct id *id, bool located);
+
+/* What a client wants to know of the end: Prefer: wait=N or ?wait=10s, ?expect=,
+ * ?include=results. */
+struct wait_wish {
+	int64_t wait_ms; /* 0: no waiting */
+	bool preferred;	 /* by Prefer: Preference-Applied is owed */
+	bool expect_completed;
+	bool include_results;
+};
+int wait_wish_read(struct request *request, struct wait_wish *ret_wish, struct err *err);
+
+/* Answers with the job as soon as it is final (200) or when the time is over
+ * (`status_late`: 202 of a submit, 200 of a GET); without a wait at once. */
+void job_reply_wait(struct request *request, const struct id *id, const struct wait_wish *wish,
+		    int status_late);
+
+/* A change of one job that is under way: the job is the answer once it is committed.
+ * NULL: answered.  change_done() is an engine_move_done; also call it, with the error,
+ * when the engine refuses at once. */
+struct change;
+struct change *change_new(struct request *request, const struct id *id);
+void change_done(void *change, const struct job *job, const struct err *err);
+
+/* A spec with credentials hidden: values of members such as "authorization" or
+ * "password", and user:password@ in URLs. */
+void spec_out_redacted(struct json_out *out, const char *name, const struct json *spec);
+
+#endif

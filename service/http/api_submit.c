@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* api_submit.c - POST /v1/jobs: one job.
+ *
+ *   body ─ task_compile ▶ task ─ task_stamp ▶ id, times
+ *        ─ the 202 is written now: the task is the engine's after the commit, and may
+ *          have run and gone by then
+ *        ─ engine_submit ▶ commit ─ submitted() on the writer thread ▶ answer()
+ *
+ * A job that was there already (Idempotency-Key, unique key) is read and shown.
+ */
+#include "service/http/api_submit.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "service/config.h"
+#include "service/http/api_job.h"
+#include "service/http/api_query.h"
+
+#include <nettle/sha2.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct submission {
+	struct later *later;
+	struct wait_wish wish;
+	struct buf accepted; /* the answer when the job is new */
+	struct id id;	     /* the new job's; after the commit the one it turned out to be */
+	bool unique_return;
+	enum submit_outcome outcome;
+	struct err err; /* of the commit */
+};
+
+static void submission_free(void *ctx)
+{
+	struct submission *submission = ctx;
+
+	buf_done(&submission->accepted);
+	free(submission);
+}
+
+int idempotency_read(struct request *request, struct idempotency *ret, struct err *err)
+{
+	const char *key = request_header(request, "Idempotency-Key");
+	const char *scope = request_token_name(request);
+	const char *path = request_path(request);
+	struct sha256_ctx sha;
+	size_t len;
+	char *body = request_body(request, &len);
+
+	*ret = (struct idempotency){0};
+	if (!key)
+		return 0;
+	if (*key == '\0' || strlen(key) > NAME_BYTES_MAX)
+		return err_set(err, ERR_BAD_REQUEST, "Idempotency-Key has 1 to %d characters",
+			       NAME_BYTES_MAX);
+	ret->key = arena_printf(request_arena(request), "%s/%s", scope ? scope : "", key);
+	if (!ret->key)
+		return err_set(err, ERR_NO_MEMORY, "no memory for the key");
+	sha256_init(&sha);
+	sha256_update(&sha, strlen(path), (const uint8_t *)path);
+	sha256_update(&sha, len, (const uint8_t *)body);
+	sha256_digest(&sha, sizeof(ret->hash), ret->hash);
+	return 0;
+}
+
+/* ---- refusals ---- */
+
+/* Jobs that ended per second, measured between refusals a second or more apart. */
+static double drain_rate(struct api *api, int64_t ended)
+{
+	struct drain *drain = &api->drain;
+	int64_t now_ms = clock_ms();
+	double rate;
+
+	lock_take(&drain->lock);
+	if (now_ms - drain->at_ms >= 1000) {
+		if (drain->at_ms)
+			drain->rate = (double)(ended - drain->ended) * 1000 /
+				      (double)(now_ms - drain->at_ms);
+		drain->at_ms = now_ms;
+		drain->ended = ended;
+	}
+	rate = drain->rate;
+	lock_drop(&drain->lock);
+	return rate;
+}
+
+void queue_full_reply(struct request *request)
+{
+	enum { AFTER_MS_DEFAULT = 5000, AFTER_MS_MAX = 60000 };
+	struct api *api = api_of(request);
+	int64_t counts[JOB_STATES], queued = 0, ended = 0;
+	int64_t after_ms = AFTER_MS_DEFAULT;
+	double rate;
+
+	store_job_counts(api->store, counts);
+	for (int state = 0; state < JOB_STATES; state++)
+		*(state_is_final((enum job_state)state) ? &ended : &queued) += counts[state];
+	rate = drain_rate(api, ended);
+	if (rate > 0) /* until a hundredth of the queue is free */
+		after_ms = (int64_t)((double)api->config->queued_max * 10 / rate);
+	problem_member(request, "limit", "queued-max");
+	reply_retry_after(request, MAX(1000, MIN(after_ms, AFTER_MS_MAX)));
+	reply_problemf(request, ERR_QUEUE_FULL, "%lld of %lld jobs queued, draining %.0f/s",
+		       (long long)queued, (long long)api->config->queued_max, rate);
+}
+
+static void compile_reply(struct request *request, const struct mistakes *mistakes,
+			  const struct json_place *place, const struct err *err)
+{
+	if (mistakes->count > 0)
+		reply_mistakes(request, mistakes);
+	else if (place->line > 0)
+		reply_json_error(request, err, place);
+	else
+		reply_problem(request, err);
+}
+
+/* The task of the body; NULL: answered. */
+static struct task *body_compile(struct request *request)
+{
+	struct json_place place = {0};
+	struct mistakes mistakes;
+	struct task *task = NULL;
+	struct err err;
+	size_t len;
+	const char *body = request_body(request, &len);
+
+	mistakes_init(&mistakes);
+	if (task_compile(body, len, api_of(request)->guard, &task, &mistakes, &place, &err)) {
+		compile_reply(request, &mistakes, &place, &err);
+		task = NULL;
+	}
+	mistakes_done(&mistakes);
+	return task;
+}
+
+/* ---- the commit, and the answer after it ---- */
+
+static void submitted(void *ctx, const struct submit_result *result)
+{
+	struct submission *submission = ctx;
+
+	if (result->err) {
+		submission->err = *result->err;
+	} else {
+		submission->outcome = result->outcomes[0];
+		submission->id = result->ids[0];
+	}
+	later_done(submission->later);
+}
+
+static void created_reply(struct request *request, struct submission *submission)
+{
+	char id[ID_TEXT_LEN + 1];
+
+	if (submission->wish.wait_ms > 0) {
+		job_reply_wait(request, &submission->id, &submission->wish, 202);
+		return;
+	}
+	id_format(&submission->id, id);
+	reply_headerf(request, "Location", "/v1/jobs/%s", id);
+	reply_json(request, 202, &submission->accepted);
+}
+
+static void conflict_reply(struct request *request, const struct submission *submission)
+{
+	char id[ID_TEXT_LEN + 1];
+
+	id_format(&submission->id, id);
+	problem_member(request, "job", id);
+	reply_problemf(request, ERR_UNIQUE_CONFLICT, "job %s has this unique key and is not final",
+		       id);
+}
+
+static void answer(struct request *request, void *ctx)
+{
+	struct submission *submission = ctx;
+
+	if (submission->err.code != ERR_NONE) {
+		reply_problem(request, &submission->err);
+		return;
+	}
+	switch (submission->outcome) {
+	case SUBMIT_CREATED:
+		created_reply(request, submission);
+		break;
+	case SUBMIT_REPLAYED:
+		reply_header(request, "Idempotency-Replayed", "true");
+		job_reply_wait(request, &submission->id, &submission->wish, 202);
+		break;
+	case SUBMIT_EXISTS:
+		if (submission->unique_return)
+			job_reply_wait(request, &submission->id, &submission->wish, 200);
+		else
+			conflict_reply(request, submission);
+		break;
+	case SUBMIT_MISMATCH:
+		reply_problemf(request, ERR_IDEMPOTENCY_MISMATCH,
+			       "this Idempotency-Key came with another body before");
+		break;
+	case SUBMIT_QUEUE_FULL:
+	case SUBMIT_UNDONE:
+		queue_full_reply(request);
+		break;
+	}
+}
+
+static struct submission *submission_new(const struct task *task, const struct wait_wish *wish)
+{
+	struct submission *submission = calloc(1, sizeof(*submission));
+	struct json_out out;
+
+	if (!submission)
+		return NULL;
+	submission->wish = *wish;
+	submission->id = task->job.id;
+	submission->unique_return = task->unique_return;
+	buf_init(&submission->accepted, REPLY_BYTES_MAX);
+	if (wish->wait_ms == 0) {
+		out = JSON_OUT(&submission->accepted);
+		job_out(&task->job, NULL, &out, NULL);
+	}
+	return submission;
+}
+
+/* Takes the task over. */
+static void task_submit(struct request *request, struct task *task,
+			const struct idempotency *idempotency, const struct wait_wish *wish)
+{
+	struct submission *submission = submission_new(task, wish);
+	struct err err;
+
+	if (!submission) {
+		task_free(task);
+		reply_problemf(request, ERR_NO_MEMORY, "no memory for the job");
+		return;
+	}
+	submission->later = reply_later(request, answer, submission_free, submission);
+	if (!submission->later) {
+		task_free(task);
+		return;
+	}
+	if (engine_submit(api_of(request)->engine, &task, 1, false, idempotency->key,
+			  idempotency->hash, submitted, submission, &err)) {
+		submission->err = err;
+		later_done(submission->later);
+	}
+}
+
+static void plan_reply(struct request *request, const struct task *task);
+
+void job_submit(struct request *request)
+{
+	static const char *const known[] = {"wait", "expect", "include", "dry_run", NULL};
+	struct idempotency idempotency;
+	struct wait_wish wish;
+	struct task *task;
+	struct err err;
+	bool dry_run;
+
+	if (request_query_check(request, known, &err) ||
+	    query_bool(request, "dry_run", &dry_run, &err) ||
+	    wait_wish_read(request, &wish, &err) || idempotency_read(request, &idempotency, &err)) {
+		reply_problem(request, &err);
+		return;
+	}
+	task = body_compile(request);
+	if (!task)
+		return;
+	if (dry_run) {
+		plan_reply(request, task);
+		task_free(task);
+		return;
+	}
+	task->job.request_id = arena_text(&task->arena, request_id(request));
+	task_stamp(task, clock_wall_ms());
+	task_submit(request, task, &idempotency, &wish);
+}
+
+/* ---- dry runs ---- */
+
+/* An object with what was left out filled in from the presets. */
+static void normalised_out(const struct param *params, const struct json *object,
+			   struct json_out *out, const char *name)
+{
+	json_out_object(out, name);
+	for (const struct param *param = params; param->kind != PARAM_END; param++) {
+		const struct json *value = json_get(object, param->name);
+
+		if (value && param->kind == PARAM_OBJECT && param->members &&
+		    json_kind(value) == JSON_OBJECT)
+			normalised_out(param->members, value, out, param->name);
+		else if (value)
+			spec_out_redacted(out, param->name, value);
+		else if (param->preset)
+			json_out_raw(out, param->name, param->preset, strlen(param->preset));
+	}
+	json_out_end(out, '}');
+}
+
+static void plan_reply(struct request *request, const struct task *task)
+{
+	struct buf body = BUF(REPLY_BYTES_MAX);
+	struct json_out out = JSON_OUT(&body);
+
+	json_out_object(&out, NULL);
+	json_out_bool(&out, "valid", true);
+	normalised_out(envelope_params, task->envelope, &out, "job");
+	normalised_out(task->handler->params, task->spec, &out, "spec");
+	json_out_object(&out, "plan");
+	json_out_text(&out, "handler", task->handler->name);
+	json_out_text(&out, "summary", task->handler->summary);
+	json_out_bool(&out, "io_bound", task->handler->io_bound);
+	json_out_end(&out, '}');
+	json_out_end(&out, '}');
+	reply_json(request, 200, &body);
+}
+
+void job_validate(struct request *request)
+{
+	static const char *const known[] = {NULL};
+	struct task *task;
+	struct err err;
+
+	if (request_query_check(request, known, &err)) {
+		reply_problem(request, &err);
+		return;
+	}
+	task = body_compile(request);
+	if (!task)
+		return;
+	plan_reply(request, task);
+	task_free(task);
+}
