@@ -58,6 +58,8 @@ enum {
 	JOB_CRASHES_MAX           = 3,                /* without durable progress: poison */
 	JOB_SUMMARY_BYTES_MAX     = 1024 * 1024,
 	JOB_LOG_LINES_MAX         = 1000,             /* per attempt; the rest is counted */
+	JOB_KEEP_DAYS_DEFAULT     = 7,                /* after completed and cancelled */
+	JOB_KEEP_FAILED_DAYS_DEFAULT = 30,            /* after failed: somebody will want to look */
 	SCHED_WINDOW_MAX          = 4096,             /* ready jobs in memory, per priority */
 
 	/* runs */

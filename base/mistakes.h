@@ -6,7 +6,8 @@
  * right.  The door turns the list into one RFC 9457 problem with `errors`.
  *
  * Threads    one at a time.
- * Ownership  the list owns copies of all texts; mistakes_done() frees them.
+ * Ownership  the list owns copies of all texts; mistakes_done() frees them.  A
+ *            struct mistakes points into itself: it is not to be copied.
  */
 #ifndef BASE_MISTAKES_H
 #define BASE_MISTAKES_H
@@ -27,14 +28,16 @@ struct mistake {
 struct mistakes {
 	struct arena arena;
 	struct mistake *first, **last;
-	unsigned count;	    /* all; at most SPEC_MISTAKES_MAX are kept */
-	enum err_code code; /* the code all mistakes share, else ERR_INVALID_SPEC */
+	struct mistake spare; /* what mistake_add() returns beyond the kept ones */
+	unsigned count;	      /* all; at most SPEC_MISTAKES_MAX are kept */
+	enum err_code code;   /* the code all share, else ERR_INVALID_SPEC; ERR_NONE: no mistake */
 };
 
 void mistakes_init(struct mistakes *mistakes);
 void mistakes_done(struct mistakes *mistakes);
 
-/* Adds one of ERR_INVALID_SPEC; returns it so that hint, source and place can be set. */
+/* Adds one of ERR_INVALID_SPEC; returns it so that hint, source and place can be set,
+ * never NULL.  Pointers and texts beyond a sane length are cut. */
 struct mistake *mistake_add(struct mistakes *mistakes, const char *pointer, const char *type,
 			    const char *fmt, ...) PRINTF(4, 5);
 
@@ -46,12 +49,15 @@ struct mistake *mistake_add_code(struct mistakes *mistakes, enum err_code code, 
 void mistake_hint(struct mistakes *mistakes, struct mistake *mistake, const char *fmt, ...)
 	PRINTF(3, 4);
 
-/* "pointer/name" with ~ and / escaped, in the mistakes' arena. */
+/* "pointer/name" with ~ and / escaped, in the mistakes' arena: for mistakes only, not
+ * for every value looked at.  Too long a one is `pointer` itself. */
 const char *mistakes_pointer(struct mistakes *mistakes, const char *pointer, const char *name);
 const char *mistakes_pointer_index(struct mistakes *mistakes, const char *pointer, size_t index);
 
-/* The candidate nearest to `name` (Damerau-Levenshtein distance at most a third of
- * its length, rounded up), or NULL.  `candidates` ends with NULL. */
+/* The candidate nearest to `name`, or NULL: Damerau-Levenshtein distance (restricted:
+ * no part is edited twice) at most a third of its length, rounded up, and less than
+ * the length.  Upper and lower case, '-' and '_' count as the same.  `candidates` ends
+ * with NULL; of equals the first wins. */
 const char *nearest_name(const char *name, const char *const *candidates);
 
 #endif

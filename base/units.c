@@ -44,13 +44,13 @@ static int decimal_parse(const char **at, __int128 *ret_billionths)
 	__int128 value = 0;
 	int digits = 0, decimals = 0;
 
-	for (; isdigit((unsigned char)**at); (*at)++, digits++)
+	for (; isdigit((unsigned char)**at) && digits <= 15; (*at)++, digits++)
 		value = value * 10 + (**at - '0');
 	if (digits == 0 || digits > 15)
 		return -1;
 	if (**at == '.') {
 		(*at)++;
-		for (; isdigit((unsigned char)**at); (*at)++, decimals++)
+		for (; isdigit((unsigned char)**at) && decimals <= 9; (*at)++, decimals++)
 			value = value * 10 + (**at - '0');
 		if (decimals == 0 || decimals > 9)
 			return -1;
@@ -96,6 +96,28 @@ int size_parse(const char *text, int64_t *ret_bytes, struct err *err)
 			       "such as \"4MB\"",
 			       text);
 	return 0;
+}
+
+/* With the largest of the first `count` units that divides the amount. */
+static void quantity_format(int64_t amount, const struct unit *units, size_t count, char *text)
+{
+	size_t i = count - 1;
+
+	while (i > 0 && (amount == 0 || amount % units[i].factor != 0))
+		i--;
+	snprintf(text, UNIT_TEXT_LEN + 1, "%lld%s", (long long)(amount / units[i].factor),
+		 units[i].name);
+}
+
+void duration_format(int64_t ms, char *text)
+{
+	quantity_format(ms, durations, ARRAY_LEN(durations), text);
+}
+
+void size_format(int64_t bytes, char *text)
+{
+	/* from "B" to "TB": neither the unit without a name nor KiB and kin */
+	quantity_format(bytes, sizes + 1, 5, text);
 }
 
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
@@ -202,16 +224,19 @@ static bool time_parse(const char **at, int64_t *ret_ms)
 int instant_parse(const char *text, int64_t *ret_wall_ms, struct err *err)
 {
 	const char *at = text;
-	int64_t days, ms;
+	const int64_t wall_ms_max = 253402300799999; /* 9999-12-31T23:59:59.999Z */
+	int64_t days = 0, ms = 0, wall_ms = -1;
 	int offset_minutes;
 
-	if (!date_parse(&at, &days) || !skip_char(&at, "Tt ") || !time_parse(&at, &ms) ||
-	    !offset_parse(&at, &offset_minutes) || *at != '\0')
+	if (date_parse(&at, &days) && skip_char(&at, "Tt ") && time_parse(&at, &ms) &&
+	    offset_parse(&at, &offset_minutes) && *at == '\0')
+		wall_ms = days * 86400000 + ms - (int64_t)offset_minutes * 60000;
+	if (wall_ms < 0 || wall_ms > wall_ms_max)
 		return err_set(err, ERR_INVALID_SPEC,
 			       "'%.40s' is not an instant; write RFC 3339, such as "
 			       "\"2026-12-01T08:30:00Z\"",
 			       text);
-	*ret_wall_ms = days * 86400000 + ms - (int64_t)offset_minutes * 60000;
+	*ret_wall_ms = wall_ms;
 	return 0;
 }
 
