@@ -76,7 +76,7 @@ static void *take(struct arena *arena, size_t size)
 	size_t whole;
 	void *at;
 
-	if (size > SIZE_MAX - ALIGNMENT) {
+	if (size > PTRDIFF_MAX / 2) { /* room for rounding up and the block's head */
 		arena->failed = true;
 		return NULL;
 	}

@@ -2,6 +2,7 @@
 /* buf.c - growth by doubling, up to the limit that the maker named. */
 #include "base/buf.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +43,14 @@ static int buf_reserve(struct buf *buf, size_t more)
 
 	if (buf->failed || more > buf->max || buf->len > buf->max - more)
 		return buf_fail(buf);
+	if (more > PTRDIFF_MAX / 2 - buf->len) /* a limit of SIZE_MAX is none */
+		return buf_fail(buf);
 	need = buf->len + more + 1;
 	if (need <= buf->cap)
 		return 0;
 	while (cap < need)
 		cap *= 2;
-	cap = MIN(cap, buf->max + 1);
+	cap = MIN(cap - 1, buf->max) + 1;
 	data = realloc(buf->data, cap);
 	if (!data)
 		return buf_fail(buf);
@@ -134,6 +137,7 @@ char *buf_room(struct buf *buf, size_t len)
 
 void buf_grown(struct buf *buf, size_t len)
 {
+	assert(len < buf->cap - buf->len);
 	buf->len += len;
 	buf->data[buf->len] = '\0';
 }

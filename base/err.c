@@ -2,6 +2,8 @@
 /* err.c - the table of failures as data, and the few ways to fill a struct err. */
 #include "base/err.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -28,12 +30,13 @@ static void detail_trim(char *detail, size_t len)
 {
 	size_t start = len;
 
-	while (start > 0 && ((unsigned char)detail[start - 1] & 0xC0) == 0x80)
+	while (start > 0 && utf8_continues((unsigned char)detail[start - 1]))
 		start--;
-	if (start > 0 && (unsigned char)detail[start - 1] >= 0xC0)
+	if (start > 0 && utf8_span(detail + start - 1, detail + len) == 0)
 		detail[start - 1] = '\0';
 }
 
+/* Writes behind the first `at` bytes; the new length. */
 static size_t detail_format(struct err *err, size_t at, const char *fmt, va_list args)
 {
 	int n = vsnprintf(err->detail + at, ERR_DETAIL_MAX - at, fmt, args);
@@ -47,6 +50,15 @@ static size_t detail_format(struct err *err, size_t at, const char *fmt, va_list
 		return strlen(err->detail);
 	}
 	return at + (size_t)n;
+}
+
+static void PRINTF(3, 4) detail_append(struct err *err, size_t at, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	detail_format(err, at, fmt, args);
+	va_end(args);
 }
 
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
@@ -70,8 +82,7 @@ int err_set_errno(struct err *err, enum err_code code, int errno_value, const ch
 	va_start(args, fmt);
 	len = detail_format(err, 0, fmt, args);
 	va_end(args);
-	snprintf(err->detail + len, ERR_DETAIL_MAX - len, ": %s",
-		 strerror_r(errno_value, text, sizeof(text)));
+	detail_append(err, len, ": %s", strerror_r(errno_value, text, sizeof(text)));
 	return -1;
 }
 
@@ -84,8 +95,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	va_start(args, fmt);
 	len = detail_format(err, 0, fmt, args);
 	va_end(args);
-	snprintf(err->detail + len, ERR_DETAIL_MAX - len, ": %.*s",
-		 (int)(ERR_DETAIL_MAX - MIN(len + 3, ERR_DETAIL_MAX)), inner.detail);
+	detail_append(err, len, ": %s", inner.detail);
 	return -1;
 }
 

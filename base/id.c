@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* id.c - UUIDv7 with a 74-bit random counter.
+/* id.c - UUIDv7: a counter of 54 bits and 20 random ones.
  *
- * rand_a (12 bits) and the first 42 bits of rand_b are a counter: seeded anew
+ * rand_a (12 bits) and the first 42 bits of rand_b are the counter: seeded anew
  * each millisecond with its top bit clear, then stepped by a random amount.  The
  * last 20 bits are random in each id.
  */
 #include "base/id.h"
 
 #include "base/clock.h"
-#include <pthread.h>
 
+#include <pthread.h>
 #include <string.h>
 
 enum { COUNTER_BITS = 54, STEP_MAX = 1 << 16, RANDOM_BATCH = 512 };
@@ -18,8 +18,8 @@ static struct {
 	pthread_mutex_t mutex; /* innermost by construction: nothing is called under it */
 	int64_t wall_ms;
 	uint64_t counter;
-	uint64_t random[RANDOM_BATCH]; /* getrandom(2) in batches: a system call is dearer than an
-					  id */
+	/* getrandom(2) in batches: a system call is dearer than an id */
+	uint64_t random[RANDOM_BATCH];
 	unsigned random_left;
 } maker = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 

@@ -11,6 +11,7 @@
 enum {
 	/* text */
 	LOG_LINE_BYTES_MAX        = 16 * 1024,        /* one write(2) that a terminal or journald takes whole */
+	LOG_VALUE_BYTES_MAX       = 2048,             /* escaped sixfold, one still fits a line */
 	NAME_BYTES_MAX            = 200,              /* job names, tag keys and values: a label, not a document */
 
 	/* JSON */

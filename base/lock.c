@@ -138,8 +138,14 @@ void cond_wait(struct cond *cond, struct lock *lock)
 
 bool cond_wait_until(struct cond *cond, struct lock *lock, int64_t until_ms)
 {
-	struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = (until_ms % 1000) * 1000000};
-	int rc = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
+	struct timespec until = {0};
+	int rc;
+
+	if (until_ms > 0) { /* an instant before the clock's start is over, not an error */
+		until.tv_sec = until_ms / 1000;
+		until.tv_nsec = (until_ms % 1000) * 1000000;
+	}
+	rc = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
 
 	assert(rc == 0 || rc == ETIMEDOUT);
 	return rc == 0;

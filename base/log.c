@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/units.h"
 
@@ -39,21 +40,6 @@ bool log_enabled(enum log_level level)
 	return level >= level_min;
 }
 
-/* A JSON string serves both formats: logfmt readers take the same escapes. */
-static void quoted_add(struct buf *line, const char *value)
-{
-	buf_add_byte(line, '"');
-	for (const unsigned char *at = (const unsigned char *)value; *at; at++) {
-		if (*at == '"' || *at == '\\')
-			buf_printf(line, "\\%c", *at);
-		else if (*at < 0x20 || *at == 0x7F)
-			buf_printf(line, "\\u%04x", *at);
-		else
-			buf_add_byte(line, (char)*at);
-	}
-	buf_add_byte(line, '"');
-}
-
 static bool value_is_plain(const char *value)
 {
 	if (*value == '\0')
@@ -64,22 +50,27 @@ static bool value_is_plain(const char *value)
 	return true;
 }
 
+/* A value longer than LOG_VALUE_BYTES_MAX is cut, and a field that could not fit
+ * whatever its escapes is left out: a line is always whole. */
 static void field_add(struct buf *line, const char *name, const char *value)
 {
+	size_t len = strnlen(value, LOG_VALUE_BYTES_MAX);
 	bool first = line->len == 0;
 
+	if (line->len + 6 * (strlen(name) + len) + 16 > line->max)
+		return;
 	if (format_used == LOG_JSON) {
 		buf_add_text(line, first ? "{" : ",");
-		quoted_add(line, name);
+		json_quote(line, name, strlen(name));
 		buf_add_byte(line, ':');
-		quoted_add(line, value);
+		json_quote(line, value, len);
 		return;
 	}
 	buf_printf(line, "%s%s=", first ? "" : " ", name);
 	if (value_is_plain(value))
-		buf_add_text(line, value);
+		buf_add(line, value, len);
 	else
-		quoted_add(line, value);
+		json_quote(line, value, len); /* logfmt readers take the same escapes */
 }
 
 void log_write(enum log_level level, const char *msg, ...)
