@@ -72,6 +72,7 @@ void jobs_pause(struct request *request);
 void jobs_resume(struct request *request);
 /* api_results.c */
 void job_results(struct request *request);
+/* api_details.c */
 void job_errors(struct request *request);
 void job_logs(struct request *request);
 void job_attempts(struct request *request);

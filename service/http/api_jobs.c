@@ -5,6 +5,7 @@
 #include "service/http/api_job.h"
 #include "service/http/api_query.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

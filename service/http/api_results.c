@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* api_results.c - /v1/jobs/{id}/results: what a job found.
+ *
+ * Results are NDJSON in the store, and are sent as they lie there; a JSON array is
+ * the same lines with commas.  Three ways to read them:
+ *
+ *   whole     streamed; ?follow=true goes on until the job ends
+ *   a range   bytes of a job that has ended (RFC 9110, section 14)
+ *   a page    ?limit= items from ?cursor= on, with Link: rel="next"
+ */
+#include "base/limits.h"
+#include "service/engine/events.h"
+#include "service/http/api.h"
+#include "service/http/api_query.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_BYTES = 64 * 1024, PAGE_BYTES_MAX = 16 * 1024 * 1024 };
+
+static const char ndjson_type[] = "application/x-ndjson";
+
+struct results {
+	struct api *api;
+	struct id job;
+	struct subscriber *subscriber; /* following */
+	int64_t offset, end; /* of the store's bytes: the next, and where to stop; -1: open */
+	char *chunk;
+	size_t chunk_at, chunk_len;
+	bool array, opened, closed, in_line, any; /* of a JSON array */
+};
+
+static void results_close(void *ctx)
+{
+	struct results *results = ctx;
+
+	if (results->subscriber)
+		events_unsubscribe(results->api->events, results->subscriber);
+	free(results->chunk);
+	free(results);
+}
+
+/* ---- reading ---- */
+
+static bool job_is_over(struct results *results, int64_t *ret_bytes)
+{
+	struct job job;
+	struct err err;
+	bool over;
+
+	if (store_job_get(results->api->store, &results->job, false, &job, &err)) {
+		*ret_bytes = results->offset;
+		return true;
+	}
+	over = state_is_final(job.state);
+	*ret_bytes = job.result_bytes;
+	job_done(&job);
+	return over;
+}
+
+/* Fills the chunk.  STREAM_END, STREAM_WAIT, STREAM_FAIL, or 1. */
+static ssize_t chunk_fill(struct results *results)
+{
+	size_t room = CHUNK_BYTES;
+	int64_t bytes = 0;
+	struct err err;
+	bool over;
+
+	if (!results->chunk)
+		results->chunk = malloc(CHUNK_BYTES);
+	if (!results->chunk)
+		return STREAM_FAIL;
+	over = results->end >= 0 || job_is_over(results, &bytes);
+	if (results->end >= 0)
+		room = (size_t)MIN((int64_t)room, results->end - results->offset);
+	results->chunk_at = results->chunk_len = 0;
+	if (room > 0 && store_results_read(results->api->store, &results->job, results->offset,
+					   results->chunk, room, &results->chunk_len, &err))
+		return STREAM_FAIL;
+	results->offset += (int64_t)results->chunk_len;
+	if (results->chunk_len > 0)
+		return 1;
+	if (results->end >= 0 && results->offset < results->end)
+		return STREAM_FAIL; /* a length was promised */
+	free(results->chunk);	    /* a follower that waits keeps no buffer */
+	results->chunk = NULL;
+	return over && results->offset >= bytes ? STREAM_END : STREAM_WAIT;
+}
+
+/* Lines to elements: a comma before each but the first, no newlines. */
+static size_t array_copy(struct results *results, char *into, size_t room)
+{
+	size_t len = 0;
+
+	while (results->chunk_at < results->chunk_len && len + 2 <= room) {
+		char byte = results->chunk[results->chunk_at++];
+
+		if (byte == '\n') {
+			results->in_line = false;
+			continue;
+		}
+		if (!results->in_line && results->any)
+			into[len++] = ',';
+		results->in_line = results->any = true;
+		into[len++] = byte;
+	}
+	return len;
+}
+
+static ssize_t results_read(void *ctx, char *into, size_t room)
+{
+	struct results *results = ctx;
+	size_t len;
+
+	if (results->array && !results->opened) {
+		results->opened = true;
+		*into = '[';
+		return 1;
+	}
+	do {
+		if (results->closed)
+			return STREAM_END;
+		if (results->chunk_at == results->chunk_len) {
+			ssize_t rc = chunk_fill(results);
+
+			if (rc == STREAM_END && results->array) {
+				results->closed = true;
+				*into = ']';
+				return 1;
+			}
+			if (rc <= 0)
+				return rc;
+		}
+		if (results->array) {
+			len = array_copy(results, into, room);
+		} else {
+			len = MIN(room, results->chunk_len - results->chunk_at);
+			memcpy(into, results->chunk + results->chunk_at, len);
+			results->chunk_at += len;
+		}
+	} while (len == 0);
+	return (ssize_t)len;
+}
+
+/* ---- what is asked for ---- */
+
+/* `bytes=a-b`, `a-`, `-n` within `size`.  1: a range; 0: none, or one to ignore
+ * (several, or not bytes); -1: not satisfiable. */
+static int range_read(const char *header, int64_t size, int64_t *ret_from, int64_t *ret_to)
+{
+	char *end;
+
+	if (!header || strncmp(header, "bytes=", 6) != 0 || strchr(header, ','))
+		return 0;
+	header += 6;
+	errno = 0;
+	if (*header == '-') {
+		int64_t last = strtoll(header + 1, &end, 10);
+
+		if (errno || end == header + 1 || *end != '\0')
+			return 0;
+		*ret_from = MAX(0, size - last);
+		*ret_to = size;
+		return last > 0 && size > 0 ? 1 : -1;
+	}
+	*ret_from = strtoll(header, &end, 10);
+	if (errno || end == header || *end != '-')
+		return 0;
+	header = end + 1;
+	*ret_to = *header ? strtoll(header, &end, 10) + 1 : size;
+	if (errno || (*header && (end == header || *end != '\0')) || *ret_to <= *ret_from)
+		return 0;
+	*ret_to = MIN(*ret_to, size);
+	return *ret_from < size ? 1 : -1;
+}
+
+static int format_read(struct request *request, bool *ret_array, struct err *err)
+{
+	const char *format = request_query(request, "format");
+	const char *accept = request_header(request, "Accept");
+
+	*ret_array = false;
+	if (format) {
+		*ret_array = strcmp(format, "json") == 0;
+		if (strcmp(format, "csv") == 0)
+			return err_set(err, ERR_NOT_IMPLEMENTED, "results come as ndjson or json");
+		if (!*ret_array && strcmp(format, "ndjson") != 0)
+			return err_set(err, ERR_BAD_PARAMETER, "format is ndjson or json");
+		return 0;
+	}
+	if (accept && !strstr(accept, "ndjson") && !strstr(accept, "*/*"))
+		*ret_array = strstr(accept, "application/json") != NULL;
+	if (accept && !*ret_array && !strstr(accept, "ndjson") && !strstr(accept, "*/*") &&
+	    !strstr(accept, "application/*"))
+		return err_set(err, ERR_NOT_ACCEPTABLE,
+			       "results come as application/x-ndjson or application/json");
+	return 0;
+}
+
+/* ---- a page ---- */
+
+static void page_reply(struct request *request, const struct id *id)
+{
+	struct api *api = api_of(request);
+	struct buf body = BUF(PAGE_BYTES_MAX);
+	uint64_t offset;
+	unsigned limit, items = 0;
+	size_t scanned = 0;
+	struct err err;
+
+	if (query_limit(request, &limit, &err) ||
+	    query_number(request, "cursor", 0, &offset, &err)) {
+		reply_problem(request, &err);
+		return;
+	}
+	while (items < limit) {
+		char *room = buf_room(&body, CHUNK_BYTES);
+		size_t len = 0;
+
+		if (!room || store_results_read(api->store, id, (int64_t)(offset + body.len), room,
+						CHUNK_BYTES, &len, &err))
+			break;
+		if (len == 0)
+			break;
+		buf_grown(&body, len);
+		for (; scanned < body.len && items < limit; scanned++)
+			items += body.data[scanned] == '\n';
+	}
+	if (scanned < body.len || items == limit) {
+		char path[ID_TEXT_LEN + 1];
+
+		id_format(id, path);
+		reply_headerf(request, "Link",
+			      "</v1/jobs/%s/results?limit=%u&cursor=%" PRIu64 ">; rel=\"next\"",
+			      path, limit, offset + scanned);
+	}
+	buf_cut(&body, scanned);
+	body.failed = false; /* a page may end at PAGE_BYTES_MAX */
+	reply_bytes(request, 200, ndjson_type, &body);
+}
+
+/* ---- the route ---- */
+
+static void follow_wake(void *ctx)
+{
+	waker_wake(ctx);
+}
+
+static void whole_reply(struct request *request, const struct job *job, bool array, bool follow)
+{
+	static const struct stream_reader reader = {.read = results_read, .close = results_close};
+	struct results *results = calloc(1, sizeof(*results));
+	int64_t from = 0, to = job->result_bytes;
+	int status = 200, ranged = 0;
+	struct err err;
+
+	if (!results) {
+		reply_problemf(request, ERR_NO_MEMORY, "no memory for a stream");
+		return;
+	}
+	*results = (struct results){.api = api_of(request), .job = job->id, .array = array};
+	if (state_is_final(job->state) && !array) {
+		ranged =
+			range_read(request_header(request, "Range"), job->result_bytes, &from, &to);
+		reply_headerf(request, "ETag", "\"%" PRIu64 "\"", job->version);
+		reply_header(request, "Accept-Ranges", "bytes");
+	}
+	if (ranged < 0) {
+		free(results);
+		reply_headerf(request, "Content-Range", "bytes */%" PRId64, job->result_bytes);
+		reply_problemf(request, ERR_BAD_RANGE, "the results have %" PRId64 " bytes",
+			       job->result_bytes);
+		return;
+	}
+	if (ranged > 0) {
+		status = 206;
+		reply_headerf(request, "Content-Range", "bytes %" PRId64 "-%" PRId64 "/%" PRId64,
+			      from, to - 1, job->result_bytes);
+	}
+	results->offset = from;
+	results->end = follow ? -1 : to;
+	if (follow && events_subscribe(results->api->events, &job->id, follow_wake,
+				       request_waker(request), &results->subscriber, &err)) {
+		free(results);
+		reply_problem(request, &err);
+		return;
+	}
+	reply_stream(request, status, array ? "application/json" : ndjson_type,
+		     array || follow ? STREAM_UNKNOWN : to - from, &reader, results);
+}
+
+void job_results(struct request *request)
+{
+	static const char *const known[] = {"format", "follow", "limit", "cursor", NULL};
+	bool array, follow;
+	struct job job;
+	struct err err;
+	struct id id;
+
+	if (request_query_check(request, known, &err) || path_id(request, &id, &err) ||
+	    format_read(request, &array, &err) || query_bool(request, "follow", &follow, &err) ||
+	    store_job_get(api_of(request)->store, &id, false, &job, &err)) {
+		reply_problem(request, &err);
+		return;
+	}
+	if (request_query(request, "limit") || request_query(request, "cursor"))
+		page_reply(request, &id);
+	else
+		whole_reply(request, &job, array, follow);
+	job_done(&job);
+}
