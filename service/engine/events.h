@@ -2,10 +2,12 @@
 /* events.h - fan-out of committed events to whoever follows.
  *
  * One ring of the most recent events, shared by all subscribers; each subscriber
- * is a cursor (the seq it has seen) and a wake callback.  A subscriber reads at its
- * own pace with events_read(), which takes from the ring while it reaches back far
- * enough, and says so when it does not (then the store has them).  Nothing is
- * queued per subscriber, so a slow reader costs nothing but its own delay.
+ * is a wake callback, and keeps a cursor (the seq it has seen) itself.  It reads at
+ * its own pace with events_read(), which takes from the ring while that reaches
+ * back far enough, else from the store.  Nothing is queued per subscriber, so a
+ * slow reader costs nothing but its own delay.
+ *
+ * Subscribe, then read, then wait for wakes: nothing is missed.
  *
  * Threads    every function from any thread.  `wake` is called from one fan-out
  *            thread (never the writer's): short, and it may resume a connection.
@@ -23,19 +25,23 @@ struct events;
 struct subscriber;
 
 int events_new(struct store *store_or_null, struct events **ret_events, struct err *err);
+/* The store is opened with the events as its listener, so it comes after them. */
 void events_set_store(struct events *events, struct store *store);
-void events_free(struct events *events);
+void events_free(struct events *events); /* nobody subscribes any more */
 
 /* On the writer thread, after a commit: store_config.on_events with ctx = events. */
 void events_publish(void *ctx, const struct event *events, size_t count);
 
-/* job NULL: of all jobs.  wake(ctx) whenever something new may be there. */
+/* job NULL: of all jobs.  wake(ctx) whenever something new may be there; several
+ * events may share one wake.  ERR_TOO_MANY_CONNECTIONS beyond SUBSCRIBERS_MAX. */
 int events_subscribe(struct events *events, const struct id *job, void (*wake)(void *ctx),
 		     void *ctx, struct subscriber **ret, struct err *err);
+/* Waits for its wake if that is under way: hold no lock that wake takes, and never
+ * call it from a wake. */
 void events_unsubscribe(struct events *events, struct subscriber *subscriber);
 
 /* Up to `limit` events after after_seq, oldest first, from the ring or the store; the
- * caller frees each data.  ERR_GONE as store_events_read(). */
+ * caller frees each data.  ERR_GONE as store_events_read(), and without a store. */
 int events_read(struct events *events, const struct id *job, uint64_t after_seq, unsigned limit,
 		struct event *ret, size_t *ret_count, struct err *err);
 
