@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* conn.h - the table of connections: who is connected, who sleeps, who is late.
+ *
+ * A connection is a slot, indexed by its file descriptor and never freed while the
+ * server lives, so that a wake or a deadline that comes too late finds a slot and
+ * sees that it is not meant.
+ *
+ *            conns_admit            conn_sleep
+ *    FREE ───────────────▶ RUNNING ───────────▶ SUSPENDED
+ *      ▲      (acceptor)    │   ▲   (HTTP thread)   │
+ *      └────────────────────┘   └───────────────────┘
+ *            conn_closed          conn_wake, conns_flush, conns_wake_all
+ *
+ * libmicrohttpd may be asked to resume only what is suspended, and a pointer to its
+ * connection is dead once it runs: `mhd` is set in SUSPENDED and nowhere else.
+ *
+ * Threads    conns_admit() the acceptor's; conn_started(), _begin(), _sleep(), _end(),
+ *            _closed() HTTP threads; conn_late(), conns_flush() the reaper's; wakes any.
+ * Locks      LOCK_SERVER for admission; LOCK_STREAM, one for each slot, inside which
+ *            libmicrohttpd's own locks and LOCK_LEAF are taken.
+ */
+#ifndef SERVICE_HTTP_CONN_H
+#define SERVICE_HTTP_CONN_H
+
+#include "base/err.h"
+#include "base/lock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct MHD_Connection;
+struct conns;
+struct request;
+struct sockaddr;
+
+enum conn_state { CONN_FREE, CONN_RUNNING, CONN_SUSPENDED };
+
+/* What the client owes us, or we it: the reaper has a deadline for each. */
+enum conn_phase { PHASE_HEADERS, PHASE_BODY, PHASE_HANDLER, PHASE_WRITING, PHASE_IDLE };
+
+struct http_thread {
+	_Atomic unsigned suspended; /* written under the slots' locks, read by wakes: a hint */
+};
+
+struct waker {
+	bool woken;  /* since the callback last began */
+	bool queued; /* in conns.wakes */
+	int64_t at_ms;
+	struct waker *next;
+};
+
+struct conn {
+	_Atomic bool ready; /* set once, by the acceptor, after all that never changes */
+	struct conns *conns;
+	int fd;
+	struct lock lock;
+	/* guarded by lock */
+	enum conn_state state;
+	bool admitted, started;
+	bool gone;    /* the client has closed; noticed while it was suspended */
+	bool watched; /* in the reaper's epoll */
+	bool reaped;  /* shut down; libmicrohttpd is about to notice */
+	bool gathers; /* its wakes may be gathered: streams and waiters */
+	uint32_t generation;
+	struct MHD_Connection *mhd;
+	struct http_thread *thread;
+	struct request *request;
+	struct waker waker;
+	int64_t slept_at_ms;
+	uint16_t address_bucket;
+	/* Written by its HTTP thread, read by the reaper: a stale value delays a deadline by
+	 * one round. */
+	_Atomic int phase;
+	_Atomic int64_t since_ms;
+	_Atomic uint64_t received; /* body bytes of this request */
+	_Atomic uint32_t requests;
+	/* the reaper's own */
+	uint64_t acked;
+	int64_t acked_at_ms;
+	uint32_t acked_request;
+};
+
+enum { ADDRESS_BUCKETS = 1 << 16 };
+
+struct conns {
+	unsigned slots_max; /* also the first fd that has no slot */
+	unsigned connections_max, per_address_max;
+	unsigned threads_max;
+	uint64_t address_seed;
+	struct conn *slots;
+	struct http_thread *threads;
+	uint16_t *address_counts; /* ADDRESS_BUCKETS of them */
+	int wake_fd;		  /* eventfd: wakes wait for the reaper */
+	_Atomic unsigned threads_known;
+	_Atomic unsigned high; /* slots in use are below */
+	_Atomic unsigned count, suspended;
+	_Atomic uint64_t accepted, refused, reaped;
+	_Atomic bool stopping; /* set once: nobody may sleep any more */
+
+	struct lock lock; /* guards address_counts[] */
+	struct lock wakes_lock;
+	struct waker *wakes GUARDED_BY(wakes_lock);
+};
+
+int conns_init(struct conns *conns, unsigned connections_max, unsigned per_address_max,
+	       unsigned threads, struct err *err);
+void conns_done(struct conns *conns);
+
+/* 0; ERR_TOO_MANY_CONNECTIONS, ERR_TOO_MANY_REQUESTS (this address has too many). */
+int conns_admit(struct conns *conns, int fd, const struct sockaddr *address, struct err *err);
+
+struct conn *conn_started(struct conns *conns, int fd); /* NULL: not admitted */
+void conn_closed(struct conn *conn);
+
+void conn_begin(struct conn *conn, struct request *request);
+void conn_end(struct conn *conn, int64_t now_ms);
+void conn_phase(struct conn *conn, enum conn_phase phase, int64_t now_ms);
+
+/* Before a callback: wakes from now on count as new. */
+void conn_rearm(struct conn *conn);
+/* Suspends unless a wake came since conn_rearm(), the client has gone or the server
+ * stops; false then: ask again. */
+bool conn_sleep(struct conn *conn, struct MHD_Connection *mhd, bool gathers);
+bool conn_gone(struct conn *conn);
+
+struct conn *conn_of(struct waker *waker);
+void conn_wake(struct conn *conn) EXCLUDES(conn->lock);
+/* At once, whoever sleeps: what is finished must not wait for company. */
+void conn_wake_now_locked(struct conn *conn) REQUIRES(conn->lock);
+
+void conns_flush(struct conns *conns);	  /* acts on gathered wakes */
+void conns_wake_all(struct conns *conns); /* everybody who sleeps */
+
+#endif
