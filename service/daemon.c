@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/* daemon.c - the order in which the house goes up.
+ *
+ *   data directory ▶ guard ▶ tokens ▶ server (bound: its address is known and denied to
+ *   fetches) ▶ fetcher ▶ events ▶ store (recovers) ▶ engine ▶ hosts' state ▶ start
+ *
+ * Each step's undoing stands in daemon_stop(), in reverse; it copes with whatever was
+ * not reached.
+ */
+#include "service/daemon.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/fetch.h"
+#include "net/guard.h"
+#include "service/engine/events.h"
+#include "service/http/api.h"
+#include "service/http/server.h"
+#include "service/version.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES_MAX = 4096, TOKENS_BYTES_MAX = 1 << 20, HOST_STATE_BYTES = 512 };
+
+static const char hosts_space[] = "hosts";
+
+struct daemon {
+	struct api api;
+	struct guard *guard;
+	struct auth *auth;
+	char scratch[PATH_BYTES_MAX];
+};
+
+/* ---- the data directory ---- */
+
+static int directory_make(const char *path, struct err *err)
+{
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return err_set_errno(err, ERR_IO, errno, "cannot make %s", path);
+	return 0;
+}
+
+static int directories_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	int n = snprintf(daemon->scratch, sizeof(daemon->scratch), "%s/scratch", config->data);
+
+	if (n < 0 || (size_t)n >= sizeof(daemon->scratch))
+		return err_set(err, ERR_BAD_PARAMETER,
+			       "the path of the data directory is too long");
+	return directory_make(config->data, err) || directory_make(daemon->scratch, err) ? -1 : 0;
+}
+
+/* ---- guard and tokens ---- */
+
+static int guard_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	daemon->guard = guard_new();
+	if (!daemon->guard)
+		return err_set(err, ERR_NO_MEMORY, "no memory for the guard");
+	for (unsigned i = 0; i < config->allow_net.count; i++)
+		if (guard_allow(daemon->guard, config->allow_net.items[i], err))
+			return err_wrap(err, "--allow-net");
+	return 0;
+}
+
+static bool listens_on_loopback(const char *listen)
+{
+	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]", 5) == 0 ||
+	       strncmp(listen, "localhost:", 10) == 0;
+}
+
+/* Writes a first token to DIR/token, readable by the owner only. */
+static int token_create(const char *path, struct err *err)
+{
+	char token[AUTH_TOKEN_LEN + 2];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ssize_t n;
+
+	if (fd < 0)
+		return err_set_errno(err, ERR_IO, errno, "cannot make %s", path);
+	auth_token_new(token);
+	token[AUTH_TOKEN_LEN] = '\n';
+	n = write(fd, token, AUTH_TOKEN_LEN + 1);
+	if (n == AUTH_TOKEN_LEN + 1 && fsync(fd) == 0 && close(fd) == 0) {
+		log_info("a first token was written", "path", path);
+		return 0;
+	}
+	return err_set_errno(err, ERR_IO, errno, "cannot write %s", path);
+}
+
+static int tokens_read(struct auth *auth, const char *path, struct err *err)
+{
+	char *text = malloc(TOKENS_BYTES_MAX);
+	FILE *file = fopen(path, "re");
+	size_t len;
+	int rc;
+
+	if (!text || !file) {
+		rc = err_set_errno(err, ERR_BAD_PARAMETER, errno, "token file %s", path);
+	} else {
+		len = fread(text, 1, TOKENS_BYTES_MAX, file);
+		rc = auth_add_lines(auth, text, len, err);
+		if (rc)
+			err_wrap(err, "token file %s", path);
+		explicit_bzero(text, len);
+	}
+	if (file)
+		fclose(file);
+	free(text);
+	return rc;
+}
+
+static int auth_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	bool loopback = listens_on_loopback(config->listen);
+	char path[PATH_BYTES_MAX];
+
+	if (auth_new(&daemon->auth, err))
+		return -1;
+	if (config->token_file)
+		return tokens_read(daemon->auth, config->token_file, err);
+	snprintf(path, sizeof(path), "%s/token", config->data);
+	if (access(path, F_OK) == 0)
+		return tokens_read(daemon->auth, path, err);
+	if (loopback)
+		return 0;
+	return token_create(path, err) || tokens_read(daemon->auth, path, err) ? -1 : 0;
+}
+
+/* ---- the server's socket ---- */
+
+/* "http://127.0.0.1:41234" or "http://[::1]:41234": that address, for the guard. */
+static int own_address_deny(struct daemon *daemon, const char *url, struct err *err)
+{
+	struct sockaddr_in6 ip6 = {.sin6_family = AF_INET6};
+	struct sockaddr_in ip4 = {.sin_family = AF_INET};
+	const char *start = url + strlen("http://");
+	const char *colon = strrchr(start, ':');
+	char host[64];
+	in_port_t port;
+
+	if (!colon)
+		return err_set(err, ERR_INTERNAL, "unexpected URL %s", url);
+	port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+	if (*start == '[')
+		snprintf(host, sizeof(host), "%.*s", (int)(colon - start - 2), start + 1);
+	else
+		snprintf(host, sizeof(host), "%.*s", (int)(colon - start), start);
+	ip4.sin_port = ip6.sin6_port = port;
+	if (inet_pton(AF_INET, host, &ip4.sin_addr) == 1)
+		return guard_deny_own(daemon->guard, (struct sockaddr *)&ip4, err);
+	if (inet_pton(AF_INET6, host, &ip6.sin6_addr) == 1)
+		return guard_deny_own(daemon->guard, (struct sockaddr *)&ip6, err);
+	return 0;
+}
+
+static int server_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	struct server_config server = {
+		.listen = config->listen,
+		.routes = api_routes,
+		.context = &daemon->api,
+		.auth = daemon->auth,
+		.hosts = (const char *const *)config->allow_host.items,
+		.threads = (unsigned)config->http_threads,
+		.connections_max = (unsigned)config->connections_max,
+		.connections_per_address_max = (unsigned)config->connections_per_address_max,
+	};
+
+	if (server_new(&server, &daemon->api.server, err))
+		return -1;
+	return own_address_deny(daemon, server_url(daemon->api.server), err);
+}
+
+/* ---- hosts: what outlives the process ---- */
+
+struct host_save {
+	struct op_kv kv;
+	char key[HOST_KEY_BYTES_MAX + 1];
+	uint8_t state[HOST_STATE_BYTES]; /* the wall-clock ms of saving, then the host's own */
+};
+
+static void host_saved(struct store_op *op)
+{
+	free(op->ctx);
+}
+
+static void host_save(void *ctx, const char *key, const void *state, size_t len)
+{
+	struct api *api = ctx;
+	struct host_save *save = calloc(1, sizeof(*save));
+	int64_t now_ms = clock_wall_ms();
+	struct err err;
+
+	if (!save || len > sizeof(save->state) - sizeof(now_ms)) {
+		free(save);
+		return; /* the host's state is told anew when it changes next */
+	}
+	snprintf(save->key, sizeof(save->key), "%s", key);
+	memcpy(save->state, &now_ms, sizeof(now_ms));
+	memcpy(save->state + sizeof(now_ms), state, len);
+	save->kv = (struct op_kv){
+		.op = {.kind = OP_KV, .lazy = true, .done = host_saved, .ctx = save},
+		.space = hosts_space,
+		.key = save->key,
+		.value = len ? save->state : NULL,
+		.len = len ? len + sizeof(now_ms) : 0,
+	};
+	if (!api->store || store_put(api->store, &save->kv.op, &err))
+		free(save);
+}
+
+static int host_load(void *ctx, const char *key, const void *value, size_t len)
+{
+	struct hosts *hosts = ctx;
+	int64_t saved_ms;
+
+	if (len <= sizeof(saved_ms))
+		return 0;
+	memcpy(&saved_ms, value, sizeof(saved_ms));
+	hosts_import(hosts, key, (const uint8_t *)value + sizeof(saved_ms), len - sizeof(saved_ms),
+		     MAX(0, clock_wall_ms() - saved_ms), clock_ms());
+	return 0;
+}
+
+static void fetch_room(void *ctx)
+{
+	struct api *api = ctx;
+
+	if (api->engine)
+		engine_fetch_room(api->engine);
+}
+
+static void host_changed(void *ctx, const struct host_view *host)
+{
+	(void)ctx;
+	log_info("breaker", "host", host->key, "state", breaker_state_name(host->state));
+}
+
+static int fetcher_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	struct fetcher_config fetcher = {
+		.guard = daemon->guard,
+		.user_agent = "jobmill/" JOBMILL_VERSION,
+		.transfers_max = (unsigned)config->fetch_max,
+		.room = fetch_room,
+		.host_changed = host_changed,
+		.host_save = host_save,
+		.ctx = &daemon->api,
+	};
+
+	daemon->api.fetcher = fetcher_new(&fetcher, err);
+	return daemon->api.fetcher ? 0 : -1;
+}
+
+/* ---- store and engine ---- */
+
+static void committed(void *ctx, const struct event *events, size_t count)
+{
+	struct api *api = ctx;
+
+	events_publish(api->events, events, count);
+	if (api->engine)
+		engine_jobs_due(api->engine, events, count);
+}
+
+static int store_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	struct store_config store = {
+		.dir = config->data,
+		.sync = true,
+		.jobs_queued_max = config->queued_max,
+		.on_events = committed,
+		.ctx = &daemon->api,
+	};
+
+	if (events_new(NULL, &daemon->api.events, err) ||
+	    store_open(&store, &daemon->api.store, err))
+		return -1;
+	events_set_store(daemon->api.events, daemon->api.store);
+	return store_kv_each(daemon->api.store, hosts_space, host_load,
+			     fetcher_hosts(daemon->api.fetcher), err);
+}
+
+static int engine_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	struct engine_config engine = {
+		.store = daemon->api.store,
+		.fetcher = daemon->api.fetcher,
+		.guard = daemon->guard,
+		.scratch_dir = daemon->scratch,
+		.workers_min = (unsigned)config->workers_min,
+		.workers_max = (unsigned)config->workers_max,
+		.active_max = (unsigned)config->active_max,
+		.memory_max = config->memory_bytes,
+	};
+
+	return engine_new(&engine, &daemon->api.engine, err);
+}
+
+int daemon_start(const struct config *config, struct daemon **ret_daemon, struct err *err)
+{
+	struct daemon *daemon = calloc(1, sizeof(*daemon));
+
+	if (!daemon)
+		return err_set(err, ERR_NO_MEMORY, "no memory");
+	lock_init(&daemon->api.drain.lock, LOCK_LEAF);
+	daemon->api.config = config;
+	daemon->api.started_wall_ms = clock_wall_ms();
+	if (directories_make(daemon, config, err) || guard_make(daemon, config, err) ||
+	    auth_make(daemon, config, err) || server_make(daemon, config, err) ||
+	    fetcher_make(daemon, config, err) || store_make(daemon, config, err) ||
+	    engine_make(daemon, config, err))
+		goto fail;
+	daemon->api.guard = daemon->guard;
+	if (engine_start(daemon->api.engine, err) || server_start(daemon->api.server, err))
+		goto fail;
+	*ret_daemon = daemon;
+	return 0;
+fail:
+	daemon_stop(daemon);
+	return -1;
+}
+
+const char *daemon_url(const struct daemon *daemon)
+{
+	return server_url(daemon->api.server);
+}
+
+unsigned daemon_drain(struct daemon *daemon, int64_t for_ms)
+{
+	int64_t until_ms = clock_ms() + for_ms;
+	unsigned left = engine_drain(daemon->api.engine, for_ms);
+
+	return left + server_drain(daemon->api.server, MAX(0, until_ms - clock_ms()));
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	if (!daemon)
+		return;
+	server_free(daemon->api.server);
+	fetcher_free(daemon->api.fetcher);
+	engine_free(daemon->api.engine);
+	store_close(daemon->api.store);
+	events_free(daemon->api.events);
+	auth_free(daemon->auth);
+	guard_free(daemon->guard);
+	lock_done(&daemon->api.drain.lock);
+	free(daemon);
+}
