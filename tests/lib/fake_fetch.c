@@ -3,6 +3,7 @@
 #include "tests/lib/fake_run.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
