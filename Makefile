@@ -61,6 +61,12 @@ $(BUILD)/openapi.h: openapi.yaml
 	  sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/' $< && echo ';') >$@
 $(BUILD)/service/http/api_system.o: $(BUILD)/openapi.h
 
+# The named character references of HTML, from Python's copy of the standard's list.
+$(BUILD)/handlers/html/charref.o: $(BUILD)/handlers/html/entities.inc
+$(BUILD)/handlers/html/entities.inc: handlers/html/entities.py
+	@mkdir -p $(@D)
+	$(Q)python3 $< > $@.tmp && mv $@.tmp $@
+
 define room_template
 $(BUILD)/$(1).a: $$(filter-out $(BUILD)/service/main.o,$$(call objects,$(1)))
 	@rm -f $$@
