@@ -104,7 +104,8 @@ void json_out_double(struct json_out *out, const char *name, double value)
 		json_out_int(out, name, (int64_t)value);
 		return;
 	}
-	for (int digits = 15; digits <= 17; digits++) {
+	/* 15 digits always survive in a normal double, fewer in one near zero */
+	for (int digits = isnormal(value) ? 15 : 1; digits <= 17; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
 			break;

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* test_json.c - base/json: parsing, reading and printing trees. */
+#include "base/json.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct json *parsed(const char *text)
+{
+	struct json_place place;
+	struct json *json = NULL;
+	struct err err;
+
+	if (json_parse(text, strlen(text), &json, &place, &err))
+		fail_msg("%s: %s", text, err.detail);
+	return json;
+}
+
+/* Asserts what a text looks like after parsing and printing. */
+static void prints(const char *text, const char *expected)
+{
+	struct buf printed = BUF(4096);
+	struct json *json = parsed(text);
+
+	assert_int_equal(json_print(json, &printed), 0);
+	assert_string_equal(buf_text(&printed), expected);
+	buf_done(&printed);
+	json_free(json);
+}
+
+static void reads_members_by_exact_name(void **state)
+{
+	/* Names differ by case; an absent member is NULL. */
+	struct json *json = parsed("{\"Url\":1,\"url\":2,\"\":3}");
+	int64_t value = 0;
+	(void)state;
+
+	assert_true(json_int(json_get(json, "url"), &value));
+	assert_int_equal(value, 2);
+	assert_true(json_int(json_get(json, ""), &value));
+	assert_int_equal(value, 3);
+	assert_null(json_get(json, "URL"));
+	assert_null(json_get(NULL, "url"));
+	assert_null(json_get(json_get(json, "url"), "deeper"));
+	json_free(json);
+}
+
+static void walks_elements_in_order(void **state)
+{
+	/* Kinds and names as written, first to last. */
+	static const enum json_kind kinds[] = {JSON_NULL, JSON_BOOL,  JSON_NUMBER,
+					       JSON_TEXT, JSON_ARRAY, JSON_OBJECT};
+	struct json *json = parsed("{\"a\":null,\"b\":true,\"c\":1,\"d\":\"x\",\"e\":[],\"f\":{}}");
+	const struct json *at = json_first(json);
+	(void)state;
+
+	assert_int_equal(json_count(json), 6);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++, at = json_next(at)) {
+		assert_int_equal(json_kind(at), kinds[i]);
+		assert_int_equal(json_name(at)[0], 'a' + (int)i);
+	}
+	assert_null(at);
+	assert_string_equal(json_kind_name(JSON_OBJECT), "an object");
+	json_free(json);
+}
+
+static void falls_back_when_the_kind_differs(void **state)
+{
+	/* A reader never converts. */
+	struct json *json = parsed("[\"7\",7,false]");
+	const struct json *text = json_first(json), *number = json_next(text);
+	(void)state;
+
+	assert_string_equal(json_text(text, "none"), "7");
+	assert_string_equal(json_text(number, "none"), "none");
+	assert_true(json_number(text, 0.5) == 0.5);
+	assert_true(json_number(number, 0.5) == 7.0);
+	assert_false(json_bool(json_next(number), true));
+	assert_true(json_bool(NULL, true));
+	json_free(json);
+}
+
+static void whole_numbers_end_at_2_to_the_53(void **state)
+{
+	/* IEEE 754: beyond 9007199254740992 not every integer is a double. */
+	struct json *json = parsed("[9007199254740992,-9007199254740992,9007199254740994,1.5,1e3]");
+	const struct json *at = json_first(json);
+	int64_t value = 0;
+	(void)state;
+
+	assert_true(json_int(at, &value));
+	assert_true(value == 9007199254740992);
+	at = json_next(at);
+	assert_true(json_int(at, &value));
+	assert_true(value == -9007199254740992);
+	at = json_next(at);
+	assert_false(json_int(at, &value));
+	at = json_next(at);
+	assert_false(json_int(at, &value));
+	assert_true(json_int(json_next(at), &value));
+	assert_int_equal(value, 1000);
+	json_free(json);
+}
+
+static void prints_what_was_read(void **state)
+{
+	/* Compact, in order, numbers in their shortest form, escapes only where needed. */
+	(void)state;
+	prints(" { \"b\" : [ 1 , 2.50 , -0 ] , \"a\" : { } } ", "{\"b\":[1,2.5,-0],\"a\":{}}");
+	prints("9007199254000001", "9007199254000001");
+	prints("[0.1,1e21,5e-324,0.30000000000000004]", "[0.1,1e+21,5e-324,0.30000000000000004]");
+	prints("\"\\u00e9\\u0001\\/\\ud834\\udd1e\"", "\"\xc3\xa9\\u0001/\xf0\x9d\x84\x9e\"");
+}
+
+static void long_numbers_keep_their_value(void **state)
+{
+	/* More digits than cJSON reads at once (63), also beside strings that hold digits. */
+	(void)state;
+	prints("[3."
+	       "14159265358979323846264338327950288419716939937510582097494459230781640628620899,"
+	       "\"\\\"3."
+	       "14159265358979323846264338327950288419716939937510582097494459230781640628\"]",
+	       "[3.141592653589793,"
+	       "\"\\\"3."
+	       "14159265358979323846264338327950288419716939937510582097494459230781640628\"]");
+	prints("0."
+	       "0000000000000000000000000000000000000000000000000000000000000000000000000000001e79",
+	       "1");
+}
+
+static void a_refused_text_leaves_the_result_alone(void **state)
+{
+	/* ret_json is written only on success; the place always. */
+	struct json *json = (struct json *)(void *)state;
+	struct json_place place = {0};
+	struct err err = {0};
+
+	assert_int_equal(json_parse("[1,", 3, &json, &place, &err), -1);
+	assert_ptr_equal(json, (void *)state);
+	assert_int_equal(err.code, ERR_INVALID_JSON);
+	assert_int_equal(place.offset, 3);
+	assert_int_equal(place.column, 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_members_by_exact_name),
+		cmocka_unit_test(walks_elements_in_order),
+		cmocka_unit_test(falls_back_when_the_kind_differs),
+		cmocka_unit_test(whole_numbers_end_at_2_to_the_53),
+		cmocka_unit_test(prints_what_was_read),
+		cmocka_unit_test(long_numbers_keep_their_value),
+		cmocka_unit_test(a_refused_text_leaves_the_result_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
