@@ -85,12 +85,26 @@ static void observe(struct pool_size *size, const struct pool_sample *sample)
 		      able(sample) - MIN(sample->idle, able(sample)) > size->cpus,
 	      now_ms);
 	size->last_taken = sample->taken;
-	if (now_ms - size->rate_since_ms >= RATE_EVERY_MS) {
+	if (size->rate_since_ms == 0) {
+		size->rate_taken = sample->taken;
+		size->rate_since_ms = now_ms;
+	} else if (now_ms - size->rate_since_ms >= RATE_EVERY_MS) {
 		size->rate = (double)(sample->taken - size->rate_taken) /
 			     (double)(now_ms - size->rate_since_ms);
 		size->rate_taken = sample->taken;
 		size->rate_since_ms = now_ms;
 	}
+}
+
+/* As many as are missing to the CPUs.  When the wait is long and still grows, what was
+ * added blocks too: then a quarter of the blocked, to be there in a few ticks. */
+static unsigned compensation(const struct pool_size *size, const struct pool_sample *sample)
+{
+	unsigned missing = size->cpus - able(sample);
+	unsigned quarter = (sample->blocked + sample->stuck) / 4;
+	bool grows = sample->oldest_wait_ms > MAX(size->last_wait_ms, STARVE_WAIT_MS);
+
+	return grows ? MAX(missing, quarter) : missing;
 }
 
 /* Rules for when work waits and nobody is idle. */
@@ -113,7 +127,7 @@ static enum pool_reason grow(struct pool_size *size, const struct pool_sample *s
 	if (can_work < size->cpus) {
 		size->probe_since_ms = 0; /* what it would measure is no longer its doing */
 		if (sample->memory_share < MEMORY_FULL)
-			*ret_to = sample->workers + size->cpus - can_work;
+			*ret_to = sample->workers + compensation(size, sample);
 		return POOL_COMPENSATE;
 	}
 	if (stalled && (sample->cpu_share < CPU_FULL || can_work < 2 * size->cpus)) {
@@ -179,6 +193,7 @@ struct pool_decision pool_size_next(struct pool_size *size, const struct pool_sa
 
 	observe(size, sample);
 	decision.reason = choose(size, sample, &to);
+	size->last_wait_ms = sample->oldest_wait_ms;
 	bounded = MAX(MIN(to, size->workers_max), size->workers_min);
 	if (bounded == sample->workers && to != bounded)
 		decision.reason = to > sample->workers ? POOL_BOUND : POOL_STEADY;

@@ -6,7 +6,8 @@
  * When work waits and nobody is idle:
  *
  *  - compensate  a blocked or stuck worker is replaced at once: there are as many
- *                that can work as there are CPUs;
+ *                that can work as there are CPUs; while a wait above 20 ms
+ *                grows, a quarter of the blocked is added;
  *  - stall       nothing taken for 200 ms: one more;
  *  - starve      a wait above 20 ms for two ticks, CPU below 90 %: one more, and
  *  - probe       keep it only if throughput rose by 5 % in a second.
@@ -65,7 +66,7 @@ struct pool_size {
 	int64_t starving_since_ms, stalled_since_ms, idle_since_ms, full_since_ms;
 	int64_t probe_since_ms, hold_until_ms;
 	uint64_t last_taken, probe_taken, rate_taken;
-	int64_t rate_since_ms;
+	int64_t rate_since_ms, last_wait_ms;
 	double rate, probe_rate; /* units/ms */
 };
 
