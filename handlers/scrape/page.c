@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* page.c - what became of one URL, as a result item.
+ *
+ * A success: url, final_url, status, http_status, data, processing_time, attempts.
+ * A failure: the same with an error instead of data.  A page that breaks a limit of
+ * the parser fails alone.
+ */
+#include "handlers/scrape/scrape.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "handlers/html/charset.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { PAGE_ARENA_BYTES_MAX = 32 * 1024 * 1024 };
+
+static bool is_html(const struct fetch_result *result)
+{
+	const char *type = result->content_type;
+
+	if (*type)
+		return strncasecmp(type, "text/html", 9) == 0 ||
+		       strncasecmp(type, "application/xhtml+xml", 21) == 0;
+	return result->body_len > 0 && memchr(result->body, '<', MIN(result->body_len, 512));
+}
+
+/* <base href> (WHATWG HTML 4.2.3): the first one with an href, relative to the page. */
+static void base_find(const struct html *html, const struct url *final, struct arena *arena,
+		      struct url *ret_base)
+{
+	const struct html_node *root = html_root(html), *node = root;
+	struct err err;
+
+	*ret_base = *final;
+	while ((node = html_next_element(node, root)) != NULL) {
+		const struct html_attr *href;
+
+		if (html_is(node, HTML_TAG_BODY))
+			return;
+		if (!html_is(node, HTML_TAG_BASE))
+			continue;
+		href = html_attr(node, "href");
+		if (href &&
+		    url_parse(href->value, href->value_len, final, arena, ret_base, &err) == 0)
+			return;
+		*ret_base = *final;
+	}
+}
+
+static int html_data_out(const struct plan *plan, struct page *page, struct json_out *out,
+			 struct err *err)
+{
+	html_title(page->html, &page->text);
+	json_out_text_len(out, "title", buf_text(&page->text), page->text.len);
+	if (links_extract(page, out, err))
+		return -1;
+	for (size_t i = 0; i < plan->fields_count; i++)
+		if (field_extract(&plan->fields[i], page, out, err))
+			return err_wrap(err, "%s", plan->fields[i].name);
+	return arena_failed(page->arena) ? err_set(err, ERR_LIMIT, "the page has too many links")
+					 : 0;
+}
+
+static int html_parse_and_out(const struct plan *plan, const struct url *final,
+			      const struct fetch_result *result, struct arena *arena,
+			      struct json_out *out, struct err *err)
+{
+	struct page page = {.arena = arena, .work = CSS_WORK_DEFAULT};
+	struct buf decoded = BUF(HTML_BYTES_MAX * 2);
+	const char *charset, *text;
+	struct url base;
+	size_t len;
+	int rc = -1;
+
+	buf_init(&page.text, HTML_BYTES_MAX);
+	charset = charset_detect(result->body, result->body_len, result->content_type, NULL);
+	json_out_text(out, "charset", charset);
+	if (charset_decode(charset, result->body, result->body_len, &decoded, &text, &len, err) ==
+		    0 &&
+	    html_parse(text, len, HTML_DEFAULTS, &page.html, err) == 0) {
+		base_find(page.html, final, arena, &base);
+		page.base = &base;
+		rc = html_data_out(plan, &page, out, err);
+		html_free(page.html);
+	}
+	buf_done(&page.text);
+	buf_done(&decoded);
+	return rc;
+}
+
+static int data_out(const struct plan *plan, const struct fetch_result *result,
+		    struct json_out *out, struct err *err)
+{
+	struct arena arena = ARENA(PAGE_ARENA_BYTES_MAX);
+	struct url final;
+	int rc = 0;
+
+	json_out_object(out, "data");
+	json_out_int(out, "content_length", (int64_t)result->body_len);
+	json_out_text(out, "content_type", *result->content_type ? result->content_type : NULL);
+	if (is_html(result))
+		rc = url_parse(result->final_url, strlen(result->final_url), NULL, &arena, &final,
+			       err) ||
+				     html_parse_and_out(plan, &final, result, &arena, out, err)
+			     ? -1
+			     : 0;
+	json_out_end(out, '}');
+	arena_done(&arena);
+	return rc;
+}
+
+static void head_out(const char *url, const struct fetch_result *result, bool success,
+		     struct json_out *out)
+{
+	json_out_text(out, "url", url);
+	json_out_text(out, "final_url", result->final_url);
+	json_out_text(out, "status", success ? "success" : "failed");
+	if (result->status)
+		json_out_int(out, "http_status", result->status);
+	else
+		json_out_null(out, "http_status");
+}
+
+/* processing_time: milliseconds from the start of the last attempt's transfer on,
+ * waiting for the host not counted. */
+static void tail_out(const struct fetch_result *result, int64_t parse_us, struct json_out *out)
+{
+	int64_t us = MAX(0, result->total_us - result->queue_us) + parse_us;
+
+	json_out_double(out, "processing_time", (double)(us / 10) / 100);
+	json_out_int(out, "attempts", result->attempts);
+	json_out_int(out, "depth", 0);
+	json_out_null(out, "from");
+}
+
+static void failure_make(const char *url, const struct fetch_result *result, int64_t parse_us,
+			 const struct err *failure, struct buf *into)
+{
+	struct json_out out = JSON_OUT(into);
+
+	buf_clear(into);
+	json_out_object(&out, NULL);
+	head_out(url, result, false, &out);
+	json_out_null(&out, "data");
+	tail_out(result, parse_us, &out);
+	json_out_object(&out, "error");
+	json_out_text(&out, "type", err_name(failure->code));
+	json_out_text(&out, "detail", failure->detail);
+	json_out_end(&out, '}');
+	json_out_end(&out, '}');
+}
+
+int item_make(const struct plan *plan, const char *url, const struct fetch_result *result,
+	      struct buf *into, struct err *ret_failure)
+{
+	struct json_out out = JSON_OUT(into);
+	int64_t start_us = clock_us();
+
+	*ret_failure = result->err;
+	if (result->err.code == ERR_NONE) {
+		json_out_object(&out, NULL);
+		head_out(url, result, true, &out);
+		if (data_out(plan, result, &out, ret_failure) == 0) {
+			tail_out(result, clock_us() - start_us, &out);
+			json_out_null(&out, "error");
+			json_out_end(&out, '}');
+			if (buf_ok(into))
+				return 0;
+			err_set(ret_failure, ERR_FETCH_TOO_LARGE,
+				"the result item is larger than %d bytes", ITEM_BYTES_MAX);
+		}
+	}
+	failure_make(url, result, clock_us() - start_us, ret_failure, into);
+	return buf_ok(into) ? 0 : -1;
+}

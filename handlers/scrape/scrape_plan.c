@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* scrape_plan.c - from a spec to a plan; every mistake with its place.
+ *
+ * URLs are parsed here once; a literal address that the guard denies is told now
+ * instead of failing each fetch.  Selectors are compiled once for all pages.
+ */
+#include "handlers/scrape/scrape.h"
+
+#include "base/limits.h"
+#include "net/guard.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { PLAN_BYTES_MAX = 64 * 1024 * 1024, FIELDS_MAX = 200, URLS_MAX = 100000 };
+
+static const char *const types[] = {"text", "number", "integer", "url", "html", NULL};
+static const char *const on_open[] = {"park", "fail", NULL};
+
+/* clang-format off */
+static const struct param url_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = URL_BYTES_MAX, .summary = "An absolute http or https URL"},
+	{0},
+};
+
+static const struct param field_params[] = {
+	{.name = "css", .kind = PARAM_TEXT, .required = true, .min = 1, .max = SELECTOR_BYTES_MAX,
+	 .summary = "A CSS selector; may end with ::text or ::attr(name)"},
+	{.name = "attr", .kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX,
+	 .summary = "The attribute to take instead of the text"},
+	{.name = "all", .kind = PARAM_BOOL, .preset = "false",
+	 .summary = "All matches as an array instead of the first"},
+	{.name = "type", .kind = PARAM_CHOICE, .choices = types, .preset = "\"text\"",
+	 .summary = "What to make of it: trimmed text, a number, an absolute URL, markup"},
+	{.name = "xpath", .kind = PARAM_LATER, .summary = "An XPath expression"},
+	{.name = "regex", .kind = PARAM_LATER, .summary = "A regular expression"},
+	{0},
+};
+
+static const struct param field_form = {
+	.kind = PARAM_OBJECT, .members = field_params, .summary = "A selector and what to make of it",
+};
+
+static const struct param field_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = SELECTOR_BYTES_MAX, .otherwise = &field_form,
+	 .summary = "A CSS selector"},
+	{0},
+};
+
+static const struct param header_element[] = {
+	{.kind = PARAM_TEXT, .max = 4096, .summary = "The value of the header field"},
+	{0},
+};
+
+static const struct param retry_params[] = {
+	{.name = "max_attempts", .kind = PARAM_INT, .min = 1, .max = 20, .preset = "4",
+	 .summary = "Attempts of one URL in all"},
+	{.name = "base", .kind = PARAM_DURATION, .min = 1, .max = 3600e3, .preset = "\"1s\"",
+	 .summary = "The least delay between attempts"},
+	{.name = "max_delay", .kind = PARAM_DURATION, .min = 1, .max = 86400e3, .preset = "\"5m\"",
+	 .summary = "The longest delay between attempts"},
+	{0},
+};
+
+static const struct param breaker_params[] = {
+	{.name = "failures", .kind = PARAM_INT, .min = 1, .max = 1000, .preset = "5",
+	 .summary = "Consecutive failures that open it"},
+	{.name = "open", .kind = PARAM_DURATION, .min = 1, .max = 3600e3, .preset = "\"15s\"",
+	 .summary = "How long it stays open at first"},
+	{.name = "on_open", .kind = PARAM_CHOICE, .choices = on_open, .preset = "\"park\"",
+	 .summary = "Wait until the host is back, or fail at once"},
+	{0},
+};
+
+const struct param scrape_params[] = {
+	{.name = "urls", .kind = PARAM_ARRAY, .members = url_element, .required = true, .min = 1,
+	 .max = URLS_MAX, .summary = "What to fetch; each ends as one result item"},
+	{.name = "extract", .kind = PARAM_MAP, .members = field_element, .max = FIELDS_MAX,
+	 .summary = "Names and the selectors that find their values"},
+	{.name = "concurrency", .kind = PARAM_INT, .min = 1, .max = 1024, .preset = "64",
+	 .summary = "Fetches under way at once"},
+	{.name = "per_host", .kind = PARAM_INT, .min = 1, .max = 1024,
+	 .summary = "Fetches under way at one host; at most 8 at public hosts"},
+	{.name = "delay", .kind = PARAM_DURATION, .max = 3600e3,
+	 .summary = "Between two starts at one host"},
+	{.name = "timeout", .kind = PARAM_DURATION, .min = 1, .max = 3600e3, .preset = "\"60s\"",
+	 .summary = "For one attempt of one URL"},
+	{.name = "max_body", .kind = PARAM_SIZE, .min = 1, .max = FETCH_BODY_BYTES_MAX,
+	 .preset = "\"10MB\"", .summary = "Larger bodies fail, decompressed size counts"},
+	{.name = "headers", .kind = PARAM_MAP, .members = header_element, .max = HTTP_HEADERS_MAX,
+	 .summary = "Further request header fields"},
+	{.name = "user_agent", .kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX,
+	 .summary = "Instead of the daemon's"},
+	{.name = "retry", .kind = PARAM_OBJECT, .members = retry_params,
+	 .summary = "How failed fetches are repeated"},
+	{.name = "breaker", .kind = PARAM_OBJECT, .members = breaker_params,
+	 .summary = "When a host is left alone"},
+	{.name = "follow", .kind = PARAM_LATER, .summary = "Links to follow"},
+	{.name = "sitemaps", .kind = PARAM_LATER, .summary = "Sitemaps to start from"},
+	{.name = "urls_from", .kind = PARAM_LATER, .summary = "URLs out of another job's results"},
+	{.name = "robots", .kind = PARAM_LATER, .summary = "Obey robots.txt"},
+	{.name = "download", .kind = PARAM_LATER, .summary = "Save bodies as files"},
+	{.name = "save_body", .kind = PARAM_LATER, .summary = "Keep the pages themselves"},
+	{.name = "if_changed_since", .kind = PARAM_LATER, .summary = "Only what has changed"},
+	{0},
+};
+/* clang-format on */
+
+/* ---- URLs ---- */
+
+static void address_check(const struct url *url, const char *pointer, struct planner *planner)
+{
+	struct sockaddr_storage address;
+	char hint[GUARD_HINT_LEN];
+	struct mistake *mistake;
+	struct err err;
+
+	if (url_address(url, &address)) {
+		if (guard_check(planner->guard, (struct sockaddr *)&address, &err) == 0)
+			return;
+		mistake = mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED, pointer, "%s",
+					   err.detail);
+		guard_hint(planner->guard, (struct sockaddr *)&address, hint);
+		if (hint[0])
+			mistake_hint(planner->mistakes, mistake, "%s", hint);
+	} else if (guard_check_name(planner->guard, url->host.at, url->host.len, &err)) {
+		mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED, pointer, "%s", err.detail);
+	}
+}
+
+static int urls_read(const struct json *urls, struct plan *plan, struct planner *planner)
+{
+	const struct json *value;
+
+	plan->urls = arena_array(&plan->arena, json_count(urls), sizeof(*plan->urls));
+	plan->keys = arena_array(&plan->arena, json_count(urls), sizeof(*plan->keys));
+	if (!plan->urls || !plan->keys)
+		return -1;
+	for (value = json_first(urls); value; value = json_next(value)) {
+		size_t index = plan->urls_count++;
+		const char *pointer =
+			mistakes_pointer_index(planner->mistakes, "/spec/urls", index);
+		const char *text = json_text(value, "");
+		struct url url;
+		struct err err;
+
+		if (url_parse(text, strlen(text), NULL, &plan->arena, &url, &err) ||
+		    url_check_fetch(&url, &err)) {
+			mistake_add(planner->mistakes, pointer, "bad-url", "%s", err.detail);
+			continue;
+		}
+		address_check(&url, pointer, planner);
+		plan->urls[index] = url.href;
+		plan->keys[index] = url_canonical(&url, false, &plan->arena);
+		if (!plan->keys[index])
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- fields ---- */
+
+static void selector_compile(const char *text, const char *pointer, struct field *field,
+			     struct mistakes *mistakes)
+{
+	struct css_mistake wrong;
+	struct mistake *mistake;
+	struct err err;
+
+	if (css_compile(text, &field->css, &wrong, &err) == 0)
+		return;
+	mistake = mistake_add(mistakes, pointer, "selector", "%s", wrong.detail);
+	mistake->line = 1;
+	mistake->column = (int)wrong.offset + 1;
+	mistake->source = arena_text(&mistakes->arena, text);
+	if (wrong.hint[0])
+		mistake_hint(mistakes, mistake, "%s", wrong.hint);
+}
+
+static int fields_read(const struct json *extract, struct plan *plan, struct mistakes *mistakes)
+{
+	const struct json *value;
+
+	plan->fields =
+		arena_array(&plan->arena, extract ? json_count(extract) : 0, sizeof(*plan->fields));
+	if (!plan->fields)
+		return -1;
+	for (value = extract ? json_first(extract) : NULL; value; value = json_next(value)) {
+		struct field *field = &plan->fields[plan->fields_count++];
+		const char *pointer = mistakes_pointer(mistakes, "/spec/extract", json_name(value));
+		bool simple = json_kind(value) == JSON_TEXT;
+
+		field->name = json_name(value);
+		if (simple) {
+			selector_compile(json_text(value, ""), pointer, field, mistakes);
+			continue;
+		}
+		field->attr = spec_text(value, "attr", NULL);
+		field->all = spec_bool(value, "all", false);
+		field->type = (enum field_type)spec_choice(value, "type", types, FIELD_TEXT);
+		selector_compile(spec_text(value, "css", ""),
+				 mistakes_pointer(mistakes, pointer, "css"), field, mistakes);
+		if (field->attr && field->css && css_part(field->css) != CSS_NODE)
+			mistake_add(mistakes, mistakes_pointer(mistakes, pointer, "attr"),
+				    "conflict",
+				    "the selector already says what to take (:: at its end)");
+	}
+	return 0;
+}
+
+/* ---- the request ---- */
+
+static bool header_is_ours(const char *name)
+{
+	static const char *const ours[] = {"host",	 "content-length",  "transfer-encoding",
+					   "connection", "accept-encoding", "te",
+					   "upgrade"};
+
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		if (strcasecmp(name, ours[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool header_is_token(const char *name)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+				    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	return *name && strspn(name, token) == strlen(name);
+}
+
+static void header_check(const char *name, const char *value, struct mistakes *mistakes)
+{
+	const char *pointer = mistakes_pointer(mistakes, "/spec/headers", name);
+
+	if (!header_is_token(name))
+		mistake_add(mistakes, pointer, "bad-header", "'%s' is no name of a header field",
+			    name);
+	else if (header_is_ours(name))
+		mistake_add(mistakes, pointer, "bad-header", "'%s' is the fetch engine's own",
+			    name);
+	for (; *value; value++) {
+		if ((unsigned char)*value < ' ' && *value != '\t') {
+			mistake_add(mistakes, pointer, "bad-header",
+				    "a value has no control characters");
+			return;
+		}
+	}
+}
+
+static int headers_read(const struct json *spec, struct plan *plan, struct mistakes *mistakes)
+{
+	const struct json *headers = json_get(spec, "headers"), *value;
+	const char *agent = spec_text(spec, "user_agent", NULL);
+
+	plan->headers = arena_array(&plan->arena, (headers ? json_count(headers) : 0) + 1,
+				    sizeof(*plan->headers));
+	if (!plan->headers)
+		return -1;
+	for (value = headers ? json_first(headers) : NULL; value; value = json_next(value)) {
+		struct fetch_header *header = &plan->headers[plan->headers_count++];
+
+		*header = (struct fetch_header){json_name(value), json_text(value, "")};
+		header_check(header->name, header->value, mistakes);
+	}
+	if (agent) {
+		header_check("User-Agent", agent, mistakes);
+		plan->headers[plan->headers_count++] = (struct fetch_header){"User-Agent", agent};
+	}
+	return 0;
+}
+
+static void request_read(const struct json *spec, struct plan *plan)
+{
+	const struct json *retry = json_get(spec, "retry"), *breaker = json_get(spec, "breaker");
+
+	plan->concurrency = (unsigned)spec_int(spec, "concurrency", 64);
+	plan->request = (struct fetch_request){
+		.headers = plan->headers,
+		.header_count = plan->headers_count,
+		.per_host = (unsigned)spec_int(spec, "per_host", 0),
+		.delay_ms = spec_duration(spec, "delay", 0),
+		.timeout_ms = spec_duration(spec, "timeout", 0),
+		.body_bytes_max = (size_t)spec_size(spec, "max_body", 0),
+		.retry = {.attempts_max = (unsigned)spec_int(retry, "max_attempts", 0),
+			  .base_ms = spec_duration(retry, "base", 0),
+			  .delay_ms_max = spec_duration(retry, "max_delay", 0)},
+		.on_open = spec_choice(breaker, "on_open", on_open, 0) ? HOSTS_FAIL : HOSTS_PARK,
+		.breaker = {.failures_max = (uint32_t)spec_int(breaker, "failures", 0),
+			    .open_ms = spec_duration(breaker, "open", 0)},
+	};
+}
+
+int scrape_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+
+	if (!plan)
+		return -1;
+	arena_init(&plan->arena, PLAN_BYTES_MAX);
+	if (urls_read(json_get(spec, "urls"), plan, planner) == 0 &&
+	    fields_read(json_get(spec, "extract"), plan, planner->mistakes) == 0 &&
+	    headers_read(spec, plan, planner->mistakes) == 0 && planner->mistakes->count == 0) {
+		request_read(spec, plan);
+		*ret_plan = plan;
+		return 0;
+	}
+	scrape_plan_free(plan);
+	return -1;
+}
+
+void scrape_plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->fields_count; i++)
+		css_free(plan->fields[i].css);
+	arena_done(&plan->arena);
+	free(plan);
+}
