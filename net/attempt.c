@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* attempt.c - what happens to a fetch between its start and its end.
+ *
+ * An attempt that ends is first judged for the host's sake (hosts_finish), then for
+ * the fetch's: a redirect is followed, a throttled one waits for its host, a failed
+ * one backs off and tries again while its policy allows it, everything else ends.
+ */
+#include "net/attempt.h"
+
+#include "base/limits.h"
+#include "net/throttle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A host that answers 429 for ever: a fetch without a deadline gives up after so many. */
+enum { THROTTLES_MAX = 10 };
+
+static void give_transfer_back(struct fetch *fetch)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+
+	loop_remove(&fetcher->loop, fetch->transfer->easy);
+	fetcher->idle[fetcher->idle_count++] = fetch->transfer;
+	fetcher->running--;
+	fetch->transfer = NULL;
+}
+
+void attempt_end(struct fetch *fetch, enum err_code why)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	struct fetch_result *result = fetch->result;
+	bool room;
+
+	if (why != ERR_NONE && result->err.code != why)
+		err_set(&result->err, why, "%s", err_title(why));
+	result->total_us = clock_us() - fetch->started_us;
+	lock_take(&fetcher->lock);
+	result->final_url = fetch->request.url;
+	result->host_key = fetch->request.key;
+	fetch->request.url = NULL;
+	fetch->request.key = NULL;
+	fetch->ended = true;
+	fetch->result = NULL;
+	fetcher->active--;
+	room = fetcher->want_room && fetcher->active <= fetcher->config.queued_max / 10 * 9;
+	if (room)
+		fetcher->want_room = false;
+	lock_drop(&fetcher->lock);
+	ring_drop(&fetch->all);
+	fetch->done(fetch->ctx, result);
+	if (room && fetcher->config.room)
+		fetcher->config.room(fetcher->config.ctx);
+	fetch_drop(fetch);
+}
+
+void attempt_queue(struct fetch *fetch)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	struct err err;
+
+	fetch->queued_us = clock_us();
+	if (hosts_add(fetcher->hosts, &fetch->item, clock_ms(), &err) == 0)
+		return;
+	/* The reason of the last attempt says more than "the breaker is open now". */
+	if (fetch->result->err.code == ERR_NONE)
+		fetch->result->err = err;
+	attempt_end(fetch, ERR_NONE);
+}
+
+static void on_inside(void *ctx, bool inside)
+{
+	struct fetch *fetch = ctx;
+
+	hosts_inside(fetch->fetcher->hosts, &fetch->item, inside, clock_ms());
+}
+
+static int64_t time_left_ms(const struct fetch *fetch, int64_t now_ms)
+{
+	if (fetch->item.deadline_ms == 0)
+		return fetch->timeout_ms;
+	return MAX(MIN(fetch->timeout_ms, fetch->item.deadline_ms - now_ms), 1);
+}
+
+static struct transfer *transfer_take(struct fetcher *fetcher)
+{
+	return fetcher->idle_count ? fetcher->idle[--fetcher->idle_count] : transfer_new();
+}
+
+static int transfer_begin(struct fetch *fetch)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	struct transfer_plan plan = {
+		.url = fetch->request.url,
+		.method = fetch->request.method,
+		.user_agent = fetcher->user_agent,
+		.headers = fetch->request.headers,
+		.body = fetch->request.body,
+		.body_len = fetch->request.body_len,
+		.timeout_ms = time_left_ms(fetch, clock_ms()),
+		.connect_ms = fetch->connect_ms,
+		.body_bytes_max = fetch->body_bytes_max,
+		.guard = fetcher->config.guard,
+		.inside = on_inside,
+		.ctx = fetch,
+	};
+	struct transfer *transfer = transfer_take(fetcher);
+
+	if (!transfer)
+		return -1;
+	if (transfer_setup(transfer, &plan) || loop_add(&fetcher->loop, transfer->easy)) {
+		transfer_free(transfer);
+		return -1;
+	}
+	transfer->fetch = fetch;
+	fetch->transfer = transfer;
+	fetcher->running++;
+	return 0;
+}
+
+void attempt_start(struct fetch *fetch)
+{
+	struct fetch_result *result = fetch->result;
+	struct hosts_outcome nothing = {.call = {.code = ERR_NO_MEMORY}, .retry_after_ms = -1};
+
+	result->queue_us += clock_us() - fetch->queued_us;
+	if (!fetch->hop)
+		result->attempts++;
+	fetch->hop = false;
+	if (transfer_begin(fetch) == 0)
+		return;
+	hosts_finish(fetch->fetcher->hosts, &fetch->item, &nothing, clock_ms());
+	attempt_end(fetch, ERR_NO_MEMORY);
+}
+
+static int64_t retry_after_ms(const struct fetch_result *result)
+{
+	const char *value = fetch_result_header(result, "retry-after");
+
+	if (!value)
+		return -1;
+	return retry_after_parse(value, fetch_result_header(result, "date"), clock_wall_ms());
+}
+
+/* What libcurl knows into the result, what hosts must know into *ret_outcome. */
+static void attempt_read(struct fetch *fetch, CURLcode code, struct hosts_outcome *ret_outcome)
+{
+	struct fetch_result *result = fetch->result;
+	struct transfer_end end;
+
+	transfer_read(fetch->transfer, code, &end);
+	result->err = end.err;
+	result->status = end.status;
+	result->connect_us = end.connect_us;
+	result->first_byte_us = end.first_byte_us;
+	result->wire_bytes += end.wire_bytes;
+	result->decoded_bytes += fetch->transfer->decoded_bytes;
+	if (result_set(result, fetch->transfer) && result->err.code == ERR_NONE)
+		err_set(&result->err, ERR_NO_MEMORY, "no memory for the body");
+	if (end.err.code == ERR_FETCH_TIMEOUT && fetch->item.deadline_ms &&
+	    fetch->item.deadline_ms <= clock_ms())
+		err_set(&result->err, ERR_DEADLINE, "%s", err_title(ERR_DEADLINE));
+	*ret_outcome = (struct hosts_outcome){
+		.call = {.code = result->err.code,
+			 .status = end.status,
+			 .silent = end.silent && end.total_us >= RETRY_SILENT_MS * 1000},
+		.first_byte_ms = (end.silent ? end.total_us : end.first_byte_us) / 1000,
+		.retry_after_ms = retry_after_ms(result),
+		.bytes = end.wire_bytes,
+		.credentials = fetch->request.credentials,
+	};
+	ret_outcome->call.retry_after = ret_outcome->retry_after_ms >= 0;
+}
+
+/* Follows the answer's Location; false when this is the result. */
+static bool follow(struct fetch *fetch)
+{
+	struct fetch_result *result = fetch->result;
+	const char *location = fetch_result_header(result, "location");
+	char *old_key;
+
+	if (fetch->keep_redirects || result->err.code != ERR_NONE ||
+	    !status_is_redirect(result->status) || !location)
+		return false;
+	if (result->redirects == FETCH_REDIRECTS_MAX) {
+		err_set(&result->err, ERR_FETCH_REDIRECTS, "more than %d redirects",
+			FETCH_REDIRECTS_MAX);
+		return false;
+	}
+	if (request_redirect(&fetch->request, result->status, location,
+			     fetch->fetcher->config.guard, &old_key, &result->err))
+		return false;
+	lock_take(&fetch->fetcher->lock); /* fetch_look() reads the key */
+	fetch->item.key = fetch->request.key;
+	lock_drop(&fetch->fetcher->lock);
+	free(old_key);
+	result->redirects++;
+	fetch->hop = true;
+	fetch->item.inside = fetch->request.inside;
+	fetch->item.front = true;
+	fetch->item.retry = false;
+	fetch->item.start_ms = 0;
+	attempt_queue(fetch);
+	return true;
+}
+
+/* The host said when to come back: the same attempt again, then. */
+static bool wait_for_host(struct fetch *fetch)
+{
+	struct fetch_result *result = fetch->result;
+
+	if (++fetch->throttles > THROTTLES_MAX) {
+		err_set(&result->err, ERR_FETCH_THROTTLED, "answered %d %u times", result->status,
+			fetch->throttles);
+		return false;
+	}
+	result->attempts--;
+	result->err.code = ERR_NONE;
+	fetch->item.front = true;
+	fetch->item.retry = false;
+	fetch->item.start_ms = 0;
+	attempt_queue(fetch);
+	return true;
+}
+
+static bool try_again(struct fetch *fetch, const struct hosts_outcome *outcome)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	int64_t now_ms = clock_ms();
+
+	if (!outcome_retryable(&outcome->call) || !method_idempotent(fetch->request.method) ||
+	    fetch->result->attempts >= fetch->retry.attempts_max)
+		return false;
+	fetch->backoff_ms = retry_delay_ms(&fetch->retry, fetch->backoff_ms, &fetcher->rng);
+	fetch->item.start_ms = now_ms + MAX(fetch->backoff_ms, outcome->retry_after_ms);
+	if (fetch->item.deadline_ms && fetch->item.start_ms >= fetch->item.deadline_ms)
+		return false;
+	fetch->item.front = true;
+	fetch->item.retry = true;
+	attempt_queue(fetch);
+	return true;
+}
+
+/* An answer that stands: 4xx and 5xx have their reason. */
+static void judge_status(struct fetch_result *result)
+{
+	if (result->err.code != ERR_NONE || result->status < 400)
+		return;
+	err_set(&result->err, result->status < 500 ? ERR_FETCH_HTTP_4XX : ERR_FETCH_HTTP_5XX,
+		"answered %d", result->status);
+}
+
+void attempt_finish(struct fetch *fetch, CURLcode code)
+{
+	struct hosts_outcome outcome;
+	enum verdict verdict;
+
+	attempt_read(fetch, code, &outcome);
+	give_transfer_back(fetch);
+	verdict = hosts_finish(fetch->fetcher->hosts, &fetch->item, &outcome, clock_ms());
+	if (follow(fetch))
+		return;
+	judge_status(fetch->result);
+	if (verdict == VERDICT_THROTTLED ? wait_for_host(fetch) : try_again(fetch, &outcome))
+		return;
+	attempt_end(fetch, ERR_NONE);
+}
+
+void attempt_cancel(struct fetch *fetch)
+{
+	struct hosts_outcome nothing = {.call = {.code = ERR_CANCELLED}, .retry_after_ms = -1};
+	struct hosts *hosts = fetch->fetcher->hosts;
+
+	if (fetch->transfer) {
+		give_transfer_back(fetch);
+		hosts_finish(hosts, &fetch->item, &nothing, clock_ms());
+	} else if (!hosts_remove(hosts, &fetch->item, clock_ms())) {
+		return; /* hosts_ended() is about to hand it out */
+	}
+	attempt_end(fetch, ERR_CANCELLED);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* fetch.c - the door and the thread of the fetcher.
+ *
+ * Callers' threads copy a request, put it into `starts` and wake the thread.  The
+ * thread, in each round: takes what was started and cancelled, ends what waited too
+ * long, starts what may start, lets libcurl work, finishes what libcurl is done with.
+ */
+#include "net/attempt.h"
+
+#include "base/limits.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAVE_EVERY_MS = 1000 };
+
+static void *fetcher_main(void *ctx);
+
+static void on_hosts_wake(void *ctx)
+{
+	struct fetcher *fetcher = ctx;
+
+	loop_wake(&fetcher->loop);
+}
+
+static void on_host_changed(void *ctx, const struct host_view *host)
+{
+	struct fetcher *fetcher = ctx;
+
+	if (fetcher->config.host_changed)
+		fetcher->config.host_changed(fetcher->config.ctx, host);
+}
+
+static void on_host_save(void *ctx, const char *key, const void *state, size_t len)
+{
+	struct fetcher *fetcher = ctx;
+
+	fetcher->config.host_save(fetcher->config.ctx, key, state, len);
+}
+
+static int fetcher_init(struct fetcher *fetcher, const struct fetcher_config *config,
+			struct err *err)
+{
+	struct hosts_config hosts = {
+		.wake = on_hosts_wake,
+		.changed = on_host_changed,
+		.save = config->host_save ? on_host_save : NULL,
+		.ctx = fetcher,
+	};
+
+	fetcher->config = *config;
+	if (fetcher->config.transfers_max == 0)
+		fetcher->config.transfers_max = FETCH_TRANSFERS_MAX_DEFAULT;
+	if (fetcher->config.queued_max == 0)
+		fetcher->config.queued_max = FETCH_QUEUED_MAX;
+	rng_seed_system(&fetcher->rng);
+	hosts.seed = rng_next(&fetcher->rng);
+	fetcher->user_agent = config->user_agent ? strdup(config->user_agent) : NULL;
+	fetcher->idle = calloc(fetcher->config.transfers_max, sizeof(struct transfer *));
+	if (!fetcher->idle || (config->user_agent && !fetcher->user_agent))
+		return err_set(err, ERR_NO_MEMORY, "no memory for the fetcher");
+	fetcher->hosts = hosts_new(&hosts, clock_ms(), err);
+	return fetcher->hosts ? 0 : -1;
+}
+
+static void fetcher_done(struct fetcher *fetcher)
+{
+	while (fetcher->idle_count > 0)
+		transfer_free(fetcher->idle[--fetcher->idle_count]);
+	free(fetcher->idle);
+	free(fetcher->user_agent);
+	hosts_free(fetcher->hosts);
+	lock_done(&fetcher->lock);
+	free(fetcher);
+}
+
+struct fetcher *fetcher_new(const struct fetcher_config *config, struct err *err)
+{
+	struct fetcher *fetcher = calloc(1, sizeof(*fetcher));
+
+	if (!fetcher || curl_global_init(CURL_GLOBAL_DEFAULT)) {
+		free(fetcher);
+		err_set(err, ERR_NO_MEMORY, "no memory for the fetcher");
+		return NULL;
+	}
+	lock_init(&fetcher->lock, LOCK_FETCH);
+	ring_init(&fetcher->starts);
+	ring_init(&fetcher->cancels);
+	ring_init(&fetcher->all);
+	if (fetcher_init(fetcher, config, err))
+		goto fail;
+	if (loop_init(&fetcher->loop, fetcher->config.transfers_max, err))
+		goto fail;
+	if (pthread_create(&fetcher->thread, NULL, fetcher_main, fetcher)) {
+		err_set(err, ERR_NO_MEMORY, "cannot start the fetcher's thread");
+		loop_done(&fetcher->loop);
+		goto fail;
+	}
+	return fetcher;
+fail:
+	fetcher_done(fetcher);
+	curl_global_cleanup();
+	return NULL;
+}
+
+void fetcher_free(struct fetcher *fetcher)
+{
+	if (!fetcher)
+		return;
+	lock_take(&fetcher->lock);
+	fetcher->stopping = true;
+	lock_drop(&fetcher->lock);
+	loop_wake(&fetcher->loop);
+	pthread_join(fetcher->thread, NULL);
+	while (fetcher->idle_count > 0)
+		transfer_free(fetcher->idle[--fetcher->idle_count]);
+	loop_done(&fetcher->loop);
+	fetcher_done(fetcher);
+	curl_global_cleanup();
+}
+
+struct hosts *fetcher_hosts(struct fetcher *fetcher)
+{
+	return fetcher->hosts;
+}
+
+/* --- starting --- */
+
+static void fetch_free(struct fetch *fetch)
+{
+	request_done(&fetch->request);
+	fetch_result_free(fetch->result);
+	free(fetch);
+}
+
+static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_request *request,
+			       struct err *err)
+{
+	struct fetch *fetch = calloc(1, sizeof(*fetch));
+
+	if (!fetch || !(fetch->result = result_new())) {
+		free(fetch);
+		err_set(err, ERR_NO_MEMORY, "no memory for a fetch");
+		return NULL;
+	}
+	if (request_init(&fetch->request, request, fetcher->config.guard, err)) {
+		fetch_free(fetch);
+		return NULL;
+	}
+	fetch->fetcher = fetcher;
+	fetch->retry = retry_policy_whole(&request->retry);
+	fetch->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : FETCH_TOTAL_MS;
+	fetch->connect_ms = request->connect_ms > 0 ? request->connect_ms : FETCH_CONNECT_MS;
+	fetch->body_bytes_max =
+		request->body_bytes_max ? request->body_bytes_max : FETCH_BODY_BYTES_MAX;
+	fetch->keep_redirects = request->keep_redirects;
+	fetch->item = (struct hosts_item){
+		.key = fetch->request.key,
+		.owner = request->owner,
+		.priority = request->priority,
+		.on_open = request->on_open,
+		.per_host = request->per_host,
+		.delay_ms = request->delay_ms,
+		.inside = fetch->request.inside,
+		.deadline_ms = request->deadline_ms,
+		.breaker = request->breaker,
+	};
+	ring_init(&fetch->all);
+	ring_init(&fetch->start);
+	ring_init(&fetch->cancel);
+	fetch->started_us = clock_us();
+	return fetch;
+}
+
+/* Into `starts`, unless the fetcher is full or stops. */
+static int fetch_hand_over(struct fetcher *fetcher, struct fetch *fetch, struct err *err)
+{
+	bool wake = false;
+	int rc = 0;
+
+	lock_take(&fetcher->lock);
+	if (fetcher->stopping) {
+		rc = err_set(err, ERR_CANCELLED, "the fetcher stops");
+	} else if (fetcher->active >= fetcher->config.queued_max) {
+		fetcher->want_room = true;
+		rc = err_set(err, ERR_LIMIT, "%u fetches are waiting", fetcher->active);
+	} else {
+		fetcher->active++;
+		wake = ring_empty(&fetcher->starts);
+		ring_add(&fetcher->starts, &fetch->start);
+	}
+	lock_drop(&fetcher->lock);
+	if (wake)
+		loop_wake(&fetcher->loop);
+	return rc;
+}
+
+int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done_fn *done,
+		void *ctx, struct fetch **ret_fetch, struct err *err)
+{
+	struct fetch *fetch = fetch_new(fetcher, request, err);
+
+	if (!fetch)
+		return -1;
+	fetch->done = done;
+	fetch->ctx = ctx;
+	atomic_init(&fetch->refs, ret_fetch ? 2 : 1);
+	if (fetch_hand_over(fetcher, fetch, err)) {
+		fetch_free(fetch);
+		return -1;
+	}
+	if (ret_fetch)
+		*ret_fetch = fetch;
+	return 0;
+}
+
+void fetch_drop(struct fetch *fetch)
+{
+	if (fetch && atomic_fetch_sub(&fetch->refs, 1) == 1)
+		fetch_free(fetch);
+}
+
+void fetch_cancel(struct fetch *fetch)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	bool wake = false;
+
+	lock_take(&fetcher->lock);
+	if (!fetch->cancelled && !fetch->ended) {
+		fetch->cancelled = true;
+		atomic_fetch_add(&fetch->refs, 1); /* the list's, until it was taken */
+		ring_add(&fetcher->cancels, &fetch->cancel);
+		wake = true;
+	}
+	lock_drop(&fetcher->lock);
+	if (wake)
+		loop_wake(&fetcher->loop);
+}
+
+void fetch_look(struct fetch *fetch, struct fetch_view *ret_view)
+{
+	static const enum fetch_state states[] = {
+		[HOSTS_ITEM_IDLE] = FETCH_WAITING,   [HOSTS_ITEM_LATER] = FETCH_BACKOFF,
+		[HOSTS_ITEM_QUEUED] = FETCH_WAITING, [HOSTS_ITEM_RUNNING] = FETCH_RUNNING,
+		[HOSTS_ITEM_ENDED] = FETCH_WAITING,
+	};
+	struct fetcher *fetcher = fetch->fetcher;
+	struct hosts_item_view item;
+
+	*ret_view = (struct fetch_view){.state = FETCH_ENDED};
+	lock_take(&fetcher->lock);
+	if (!fetch->ended) {
+		hosts_look(fetcher->hosts, &fetch->item, clock_ms(), &item);
+		ret_view->state = item.reason ? FETCH_PARKED : states[item.state];
+		ret_view->until_ms = item.until_ms;
+		ret_view->reason = item.reason;
+		memcpy(ret_view->host, fetch->item.key, strlen(fetch->item.key) + 1);
+	}
+	lock_drop(&fetcher->lock);
+}
+
+/* --- the thread --- */
+
+static void take_all(struct ring *from, struct ring *to)
+{
+	ring_init(to);
+	if (ring_empty(from))
+		return;
+	*to = *from;
+	to->next->prev = to;
+	to->prev->next = to;
+	ring_init(from);
+}
+
+/* False when the fetcher stops. */
+static bool take_orders(struct fetcher *fetcher)
+{
+	struct ring starts, cancels;
+	bool stopping;
+
+	lock_take(&fetcher->lock);
+	take_all(&fetcher->starts, &starts);
+	take_all(&fetcher->cancels, &cancels);
+	stopping = fetcher->stopping;
+	lock_drop(&fetcher->lock);
+	while (!ring_empty(&starts)) {
+		struct fetch *fetch = CONTAINER_OF(starts.next, struct fetch, start);
+
+		ring_drop(&fetch->start);
+		ring_add(&fetcher->all, &fetch->all);
+		attempt_queue(fetch);
+	}
+	while (!ring_empty(&cancels)) {
+		struct fetch *fetch = CONTAINER_OF(cancels.next, struct fetch, cancel);
+
+		ring_drop(&fetch->cancel);
+		if (!fetch->ended) /* only this thread sets it */
+			attempt_cancel(fetch);
+		fetch_drop(fetch);
+	}
+	return !stopping;
+}
+
+static void start_what_may(struct fetcher *fetcher)
+{
+	struct hosts_item *item;
+
+	while ((item = hosts_ended(fetcher->hosts, clock_ms())))
+		attempt_end(CONTAINER_OF(item, struct fetch, item), item->ended);
+	while (fetcher->running < fetcher->config.transfers_max &&
+	       (item = hosts_take(fetcher->hosts, clock_ms())))
+		attempt_start(CONTAINER_OF(item, struct fetch, item));
+}
+
+static void finish_what_ended(struct fetcher *fetcher)
+{
+	CURLcode code;
+	CURL *easy;
+
+	while ((easy = loop_ended(&fetcher->loop, &code))) {
+		struct transfer *transfer = NULL;
+
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+		attempt_finish(transfer->fetch, code);
+	}
+}
+
+static void cancel_all(struct fetcher *fetcher)
+{
+	while (!ring_empty(&fetcher->all)) {
+		struct hosts_item *item = hosts_ended(fetcher->hosts, clock_ms());
+
+		if (item)
+			attempt_end(CONTAINER_OF(item, struct fetch, item), item->ended);
+		else
+			attempt_cancel(CONTAINER_OF(fetcher->all.next, struct fetch, all));
+	}
+	assert(fetcher->running == 0);
+}
+
+static void *fetcher_main(void *ctx)
+{
+	struct fetcher *fetcher = ctx;
+	int64_t save_ms = clock_ms() + SAVE_EVERY_MS;
+
+	while (take_orders(fetcher)) {
+		start_what_may(fetcher);
+		loop_run(&fetcher->loop, MIN(hosts_wake_ms(fetcher->hosts), save_ms));
+		finish_what_ended(fetcher);
+		if (clock_ms() >= save_ms) {
+			hosts_save(fetcher->hosts, clock_ms());
+			save_ms = clock_ms() + SAVE_EVERY_MS;
+		}
+	}
+	take_orders(fetcher); /* started just before it was told to stop */
+	cancel_all(fetcher);
+	hosts_save(fetcher->hosts, clock_ms());
+	return NULL;
+}

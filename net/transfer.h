@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* transfer.h - one HTTP exchange: a libcurl easy handle with our limits around it.
+ *
+ * A transfer is set up, added to the loop, and read out when libcurl is done with it;
+ * then it can be set up again.  What it receives is counted while it arrives: header
+ * lines and bytes, wire bytes, decoded bytes and their ratio.  The guard sees the
+ * address of each new connection and again of each connection that is used once more.
+ *
+ * Threads    the fetcher's.
+ * Ownership  a transfer borrows what its plan points to until the next setup.
+ * Errors     transfer_outcome() puts libcurl's code into one of our reasons.
+ */
+#ifndef NET_TRANSFER_H
+#define NET_TRANSFER_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fetch;
+struct guard;
+
+struct transfer_plan {
+	const char *url, *method;
+	const char *user_agent; /* NULL: none */
+	struct curl_slist *headers;
+	const void *body;
+	size_t body_len;
+	int64_t timeout_ms, connect_ms;
+	size_t body_bytes_max;
+	const struct guard *guard;
+	void (*inside)(void *ctx,
+		       bool inside); /* a connection is used: is its address allow-listed? */
+	void *ctx;
+};
+
+struct transfer {
+	CURL *easy;
+	struct fetch *fetch; /* whose it is now */
+	struct transfer_plan plan;
+	struct buf body;
+	struct buf
+		head; /* "name\\0value\\0" of each header of the last answer, names in lower case */
+	size_t head_bytes;
+	unsigned head_lines;
+	uint64_t decoded_bytes;
+	struct err abort;  /* why one of our callbacks stopped it; ERR_NONE: none did */
+	struct err denied; /* the guard's last word against an address to connect to */
+	bool used_body;	   /* the handle has to be reset before a plain GET */
+};
+
+struct transfer *transfer_new(void); /* NULL: no memory */
+void transfer_free(struct transfer *transfer);
+int transfer_setup(struct transfer *transfer, const struct transfer_plan *plan); /* -1: no memory */
+
+/* What came of it. */
+struct transfer_end {
+	struct err err; /* ERR_NONE: an answer arrived whole */
+	int status;	/* 0: none */
+	int64_t connect_us, first_byte_us, total_us;
+	uint64_t wire_bytes;
+	bool silent; /* no byte of an answer */
+};
+void transfer_read(struct transfer *transfer, CURLcode code, struct transfer_end *ret_end);
+
+/* The last value of a header of the last answer; NULL when absent. */
+const char *head_find(const char *head, size_t head_len, const char *name);
+
+#endif
