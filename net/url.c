@@ -2,7 +2,7 @@
 /* url.c - the basic URL parser of the URL Standard (section 4.4), written by structure
  * instead of by character: each state of the standard that survives is a function.
  *
- * The serialised URL grows in one buf while the text is read; parts are spans of it.
+ * url_path.c has the states behind the authority, url_host.c the hosts.
  *
  *   trim, clean -> scheme? -+- yes -> parse_after_scheme -> authority -> path
  *                           +- no  -> relative to the base: its prefix is copied
@@ -11,8 +11,8 @@
 #include "net/url.h"
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/limits.h"
+#include "net/url_draft.h"
 #include "net/url_encode.h"
 #include "net/url_host.h"
 
@@ -38,25 +38,6 @@ int url_port(const struct url *url)
 {
 	return url->port >= 0 ? url->port : schemes[url->kind].port;
 }
-
-#define ABSENT SIZE_MAX /* the start of a part that is not there */
-
-struct span {
-	size_t start, end; /* in the serialised URL */
-};
-
-struct draft {
-	const char *start, *at, *end; /* the text */
-	size_t skipped;		      /* octets trimmed before it */
-	const struct url *base;
-	struct err *err;
-	struct buf out;
-	enum url_scheme kind;
-	bool opaque_path;
-	int port;
-	size_t scheme_end;
-	struct span username, password, host, path, query, fragment;
-};
 
 static int draft_parse(struct draft *d);
 static int draft_finish(const struct draft *d, struct arena *arena, struct url *ret_url);
@@ -102,6 +83,7 @@ int url_parse(const char *text, size_t len, const struct url *base, struct arena
 	d.path = d.query = d.fragment = d.host;
 	/* Each octet becomes three at most; Punycode stays under 64 KiB for a host. */
 	buf_init(&d.out, 3 * len + (base ? base->len : 0) + 65536);
+	buf_room(&d.out, len + (base ? base->len : 0) + 16); /* enough for most */
 	rc = draft_parse(&d);
 	if (rc == 0 && (!buf_ok(&d.out) || draft_finish(&d, arena, ret_url)))
 		rc = err_set(err, ERR_NO_MEMORY, "no memory for a URL");
@@ -168,198 +150,6 @@ static size_t offset_of(const struct draft *d, const char *at)
 	return d->skipped + (size_t)(at - d->start);
 }
 
-static bool is_special(const struct draft *d)
-{
-	return d->kind != URL_OTHER;
-}
-
-/* A separator of path segments here? */
-static bool is_slash(const struct draft *d, const char *at)
-{
-	return at < d->end && (*at == '/' || (*at == '\\' && is_special(d)));
-}
-
-/* The end of the authority or the path that goes on at `at`. */
-static const char *find_mark(const struct draft *d, const char *at, bool slashes)
-{
-	while (at < d->end && *at != '?' && *at != '#' && !(slashes && is_slash(d, at)))
-		at++;
-	return at;
-}
-
-static void span_add(struct draft *d, struct span *span, const char *text, size_t len, unsigned set)
-{
-	span->start = d->out.len;
-	url_encode(&d->out, text, len, set);
-	span->end = d->out.len;
-}
-
-/* ---- query and fragment (states of the same names) ---- */
-
-static int parse_fragment(struct draft *d)
-{
-	if (d->at == d->end)
-		return 0;
-	buf_add_byte(&d->out, '#');
-	span_add(d, &d->fragment, d->at + 1, (size_t)(d->end - d->at - 1), URL_SET_FRAGMENT);
-	return 0;
-}
-
-static int parse_query(struct draft *d)
-{
-	const char *mark;
-
-	if (d->at == d->end || *d->at != '?')
-		return parse_fragment(d);
-	mark = memchr(d->at, '#', (size_t)(d->end - d->at));
-	mark = mark ? mark : d->end;
-	buf_add_byte(&d->out, '?');
-	span_add(d, &d->query, d->at + 1, (size_t)(mark - d->at - 1),
-		 is_special(d) ? URL_SET_SPECIAL_QUERY : URL_SET_QUERY);
-	d->at = mark;
-	return parse_fragment(d);
-}
-
-/* ---- paths ---- */
-
-static bool is_alpha(char c)
-{
-	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* "C:" or "C|" */
-static bool is_drive(const char *at, size_t len)
-{
-	return len == 2 && is_alpha(at[0]) && (at[1] == ':' || at[1] == '|');
-}
-
-/* Does the text at `at` start with a drive letter, as a segment of its own? */
-static bool starts_with_drive(const char *at, const char *end)
-{
-	return end - at >= 2 && is_drive(at, 2) &&
-	       (end - at == 2 || memchr("/\\?#", at[2], 4) != NULL);
-}
-
-/* Reads "." or "%2e"; how long it is, or 0. */
-static size_t dot_len(const char *at, const char *end)
-{
-	if (at < end && *at == '.')
-		return 1;
-	return end - at >= 3 && at[0] == '%' && at[1] == '2' && (at[2] | 0x20) == 'e' ? 3 : 0;
-}
-
-/* 1 for a single-dot segment, 2 for a double-dot one, else 0. */
-static int dots(const char *at, const char *end)
-{
-	int count = 0;
-
-	while (at < end) {
-		size_t len = dot_len(at, end);
-
-		if (len == 0 || ++count > 2)
-			return 0;
-		at += len;
-	}
-	return count;
-}
-
-/* "Shorten a URL's path": `path` has its last segment taken off, except a drive. */
-static size_t shortened(const struct draft *d, const char *path, size_t len)
-{
-	if (d->kind == URL_FILE && len == 3 && is_drive(path + 1, 2) && path[2] == ':')
-		return len;
-	while (len > 0 && path[len - 1] != '/')
-		len--;
-	return len > 0 ? len - 1 : 0;
-}
-
-static void segment_add(struct draft *d, const char *at, const char *end)
-{
-	bool first = d->out.len == d->path.start;
-
-	buf_add_byte(&d->out, '/');
-	if (d->kind == URL_FILE && first && is_drive(at, (size_t)(end - at))) {
-		buf_add_byte(&d->out, at[0]);
-		buf_add_byte(&d->out, ':');
-	} else {
-		url_encode(&d->out, at, (size_t)(end - at), URL_SET_PATH);
-	}
-}
-
-/* A path "//…" without a host would read as an authority: "/." goes before it. */
-static void path_guard(struct draft *d)
-{
-	size_t at = d->path.start;
-
-	if (d->host.start != ABSENT || d->out.len - at < 2 || memcmp(d->out.data + at, "//", 2))
-		return;
-	if (!buf_room(&d->out, 2))
-		return;
-	memmove(d->out.data + at + 2, d->out.data + at, d->out.len - at);
-	memcpy(d->out.data + at, "/.", 2);
-	buf_grown(&d->out, 2);
-	d->path.start += 2;
-}
-
-/* The path state, from behind the first slash; what `out` has from path.start on is
- * the part of the base's path that stays. */
-static int parse_segments(struct draft *d)
-{
-	bool more = true;
-
-	while (more) {
-		const char *end = find_mark(d, d->at, true);
-		int up = dots(d->at, end);
-
-		more = is_slash(d, end);
-		if (!buf_ok(&d->out))
-			return 0; /* url_parse tells */
-		if (up == 2)
-			buf_cut(&d->out, d->path.start + shortened(d, d->out.data + d->path.start,
-								   d->out.len - d->path.start));
-		if (up == 0)
-			segment_add(d, d->at, end);
-		else if (!more)
-			buf_add_byte(&d->out, '/');
-		d->at = end + more;
-	}
-	path_guard(d);
-	d->path.end = d->out.len;
-	return parse_query(d);
-}
-
-/* The path start state. */
-static int parse_path(struct draft *d)
-{
-	d->path.start = d->path.end = d->out.len;
-	if (!is_special(d) && find_mark(d, d->at, false) == d->at)
-		return parse_query(d);
-	if (is_slash(d, d->at))
-		d->at++;
-	return parse_segments(d);
-}
-
-/* The opaque path state: only controls are encoded, and the last of spaces that would
- * be trimmed with what follows it. */
-static int parse_opaque(struct draft *d)
-{
-	const char *mark = find_mark(d, d->at, false);
-	bool space = mark < d->end && mark > d->at && mark[-1] == ' ';
-
-	d->opaque_path = true;
-	span_add(d, &d->path, d->at, (size_t)(mark - d->at) - space, URL_SET_C0);
-	if (space)
-		percent_add(&d->out, ' ');
-	d->path.end = d->out.len;
-	d->at = mark;
-	return parse_query(d);
-}
-
 /* ---- authorities ---- */
 
 /* "user:password@"; both may be empty, then nothing is written. */
@@ -370,10 +160,10 @@ static void credentials_add(struct draft *d, const char *at, const char *end)
 
 	if (user_end == at && (!colon || colon + 1 == end))
 		return;
-	span_add(d, &d->username, at, (size_t)(user_end - at), URL_SET_USERINFO);
+	draft_span(d, &d->username, at, (size_t)(user_end - at), URL_SET_USERINFO);
 	if (colon && colon + 1 < end) {
 		buf_add_byte(&d->out, ':');
-		span_add(d, &d->password, colon + 1, (size_t)(end - colon - 1), URL_SET_USERINFO);
+		draft_span(d, &d->password, colon + 1, (size_t)(end - colon - 1), URL_SET_USERINFO);
 	}
 	buf_add_byte(&d->out, '@');
 }
@@ -441,7 +231,7 @@ static int parse_authority(struct draft *d)
 	if (host_end < end && port_add(d, host_end + 1, end))
 		return -1;
 	d->at = end;
-	return parse_path(d);
+	return draft_path(d);
 }
 
 static int parse_special_authority(struct draft *d)
@@ -525,13 +315,13 @@ static int parse_relative(struct draft *d)
 		}
 		base_authority(d);
 		d->at++;
-		return parse_segments(d);
+		return draft_segments(d);
 	}
 	base_authority(d);
 	if (keeps_path(d))
-		return parse_query(d);
-	buf_add(&d->out, d->base->path.at, shortened(d, d->base->path.at, d->base->path.len));
-	return parse_segments(d);
+		return draft_query(d);
+	buf_add(&d->out, d->base->path.at, path_shortened(d, d->base->path.at, d->base->path.len));
+	return draft_segments(d);
 }
 
 /* ---- file: URLs (the file, file slash and file host states) ---- */
@@ -552,11 +342,11 @@ static int parse_file_host(struct draft *d)
 
 	if (is_drive(d->at, (size_t)(end - d->at))) {
 		file_host(d, NULL);
-		return parse_segments(d);
+		return draft_segments(d);
 	}
 	if (end == d->at) {
 		file_host(d, NULL);
-		return parse_path(d);
+		return draft_path(d);
 	}
 	buf_add_text(&d->out, "//");
 	if (host_add(d, d->at, end))
@@ -567,7 +357,7 @@ static int parse_file_host(struct draft *d)
 		d->host.end = d->host.start;
 	}
 	d->at = end;
-	return parse_path(d);
+	return draft_path(d);
 }
 
 static int parse_file_slash(struct draft *d, const struct url *base)
@@ -582,7 +372,7 @@ static int parse_file_slash(struct draft *d, const struct url *base)
 	    is_drive(base->path.at + 1, 2) && base->path.at[2] == ':' &&
 	    (base->path.len == 3 || base->path.at[3] == '/'))
 		buf_add(&d->out, base->path.at, 3);
-	return parse_segments(d);
+	return draft_segments(d);
 }
 
 /* From behind "file:", or at the start of a text relative to a file: base. */
@@ -596,10 +386,10 @@ static int parse_file(struct draft *d)
 	}
 	file_host(d, base);
 	if (base && keeps_path(d))
-		return parse_query(d);
+		return draft_query(d);
 	if (base && !starts_with_drive(d->at, d->end))
-		buf_add(&d->out, base->path.at, shortened(d, base->path.at, base->path.len));
-	return parse_segments(d);
+		buf_add(&d->out, base->path.at, path_shortened(d, base->path.at, base->path.len));
+	return draft_segments(d);
 }
 
 /* ---- the start ---- */
@@ -655,8 +445,8 @@ static int parse_after_scheme(struct draft *d, const char *after)
 		return parse_authority(d);
 	}
 	if (d->at < d->end && *d->at == '/')
-		return parse_path(d);
-	return parse_opaque(d);
+		return draft_path(d);
+	return draft_opaque(d);
 }
 
 static int draft_parse(struct draft *d)
@@ -676,7 +466,7 @@ static int draft_parse(struct draft *d)
 		d->opaque_path = true;
 		base_path(d);
 		base_query(d);
-		return parse_fragment(d);
+		return draft_fragment(d);
 	}
 	if (d->base->kind == URL_FILE) {
 		d->kind = URL_FILE;

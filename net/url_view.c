@@ -28,7 +28,7 @@ int url_check_fetch(const struct url *url, struct err *err)
 
 int url_check_crawl(const struct url *url, struct err *err)
 {
-	struct url_part last = {NULL, 0}, segment;
+	struct url_part last = {"", 0}, segment;
 	const char *at = url->path.at, *end = at + url->path.len;
 	int depth = 0, repeats = 0;
 
