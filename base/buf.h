@@ -37,7 +37,7 @@ int buf_add(struct buf *buf, const void *bytes, size_t len); /* 0, or -1: no roo
 int buf_add_text(struct buf *buf, const char *text);
 int buf_add_byte(struct buf *buf, char byte);
 int buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
-int buf_vprintf(struct buf *buf, const char *fmt, va_list args);
+int buf_vprintf(struct buf *buf, const char *fmt, va_list args) PRINTF(2, 0);
 int buf_add_int(struct buf *buf, int64_t value);
 
 /* Room for `len` more bytes to be written at the returned place, then counted

@@ -37,7 +37,7 @@ static void detail_trim(char *detail, size_t len)
 }
 
 /* Writes behind the first `at` bytes; the new length. */
-static size_t detail_format(struct err *err, size_t at, const char *fmt, va_list args)
+static size_t PRINTF(3, 0) detail_format(struct err *err, size_t at, const char *fmt, va_list args)
 {
 	int n = vsnprintf(err->detail + at, ERR_DETAIL_MAX - at, fmt, args);
 

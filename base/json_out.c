@@ -94,7 +94,7 @@ void json_out_int(struct json_out *out, const char *name, int64_t value)
 
 void json_out_double(struct json_out *out, const char *name, double value)
 {
-	char text[32];
+	char text[40];
 
 	if (!isfinite(value)) {
 		json_out_null(out, name);

@@ -23,7 +23,8 @@ void mistakes_done(struct mistakes *mistakes)
 }
 
 /* A formatted text of at most ERR_DETAIL_MAX bytes; "" when there is no memory. */
-static const char *text_format(struct mistakes *mistakes, const char *fmt, va_list args)
+static const char *PRINTF(2, 0)
+	text_format(struct mistakes *mistakes, const char *fmt, va_list args)
 {
 	char text[ERR_DETAIL_MAX] = "";
 	const char *copy;
@@ -49,8 +50,9 @@ static struct mistake *list_append(struct mistakes *mistakes)
 	return mistake;
 }
 
-static struct mistake *add(struct mistakes *mistakes, enum err_code code, const char *pointer,
-			   const char *type, const char *fmt, va_list args)
+static struct mistake *PRINTF(5, 0)
+	add(struct mistakes *mistakes, enum err_code code, const char *pointer, const char *type,
+	    const char *fmt, va_list args)
 {
 	struct mistake *mistake;
 	const char *copy;
