@@ -46,8 +46,10 @@ static int buf_reserve(struct buf *buf, size_t more)
 	if (more > PTRDIFF_MAX / 2 - buf->len) /* a limit of SIZE_MAX is none */
 		return buf_fail(buf);
 	need = buf->len + more + 1;
-	if (need <= buf->cap)
+	if (need <= buf->cap) {
+		assert(buf->data);
 		return 0;
+	}
 	while (cap < need)
 		cap *= 2;
 	cap = MIN(cap - 1, buf->max) + 1;
