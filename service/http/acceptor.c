@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* acceptor.c - accept4(2) in a loop; each socket goes to libmicrohttpd's pool. */
+/* acceptor.c - accept4(2) in a loop; each socket goes to one of the HTTP threads in turn. */
 #include "service/http/acceptor.h"
 
 #include "base/compiler.h"
 #include "base/log.h"
 #include "service/http/conn.h"
+#include "service/http/loop.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,7 +34,6 @@ struct acceptor {
 	char host[HOST_TEXT_MAX];
 	char url[HOST_TEXT_MAX + NI_MAXSERV + 8];
 	struct conns *conns;
-	struct MHD_Daemon *daemon;
 	pthread_t thread;
 };
 
@@ -161,6 +160,7 @@ static bool accept_one(struct acceptor *acceptor, bool *ret_more)
 	socklen_t len = sizeof(from);
 	int fd =
 		accept4(acceptor->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct conn *conn;
 	struct err err;
 	int on = 1;
 
@@ -168,12 +168,11 @@ static bool accept_one(struct acceptor *acceptor, bool *ret_more)
 	if (fd < 0)
 		return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (conns_admit(acceptor->conns, fd, (struct sockaddr *)&from, &err)) {
+	if (conns_admit(acceptor->conns, fd, (struct sockaddr *)&from, &conn, &err)) {
 		turn_away(fd, &err);
 		return true;
 	}
-	/* Closes fd itself when it fails; the slot notices when the number comes again. */
-	MHD_add_connection(acceptor->daemon, fd, (struct sockaddr *)&from, len);
+	loop_add(conn->group->loop, conn);
 	return true;
 }
 
@@ -198,13 +197,11 @@ static void *accept_loop(void *arg)
 	return NULL;
 }
 
-int acceptor_start(struct acceptor *acceptor, struct conns *conns, struct MHD_Daemon *daemon,
-		   struct err *err)
+int acceptor_start(struct acceptor *acceptor, struct conns *conns, struct err *err)
 {
 	int rc;
 
 	acceptor->conns = conns;
-	acceptor->daemon = daemon;
 	if (listen(acceptor->fd, BACKLOG))
 		return err_set_errno(err, ERR_IO, errno, "listen");
 	rc = pthread_create(&acceptor->thread, NULL, accept_loop, acceptor);

@@ -2,7 +2,7 @@
 /* acceptor.h - the listening socket and the thread that accepts.
  *
  * libmicrohttpd could listen itself, but then a drain may abort the process
- * (MHD_quiesce_daemon with a pool), and it counts no addresses.  Who is one too many
+ * (MHD_quiesce_daemon), and no thread could be given its fair share.  Who is one too many
  * is told so (503 or 429) before the connection is closed.
  *
  * Threads    one maker; the accepting thread is its own.
@@ -15,14 +15,12 @@
 
 #include <stdbool.h>
 
-struct MHD_Daemon;
 struct acceptor;
 struct conns;
 
 /* Binds to "address:port" or "[address]:port"; clients are refused until the start. */
 int acceptor_new(const char *listen, struct acceptor **ret_acceptor, struct err *err);
-int acceptor_start(struct acceptor *acceptor, struct conns *conns, struct MHD_Daemon *daemon,
-		   struct err *err);
+int acceptor_start(struct acceptor *acceptor, struct conns *conns, struct err *err);
 void acceptor_free(struct acceptor *acceptor); /* stops listening */
 
 const char *acceptor_url(const struct acceptor *acceptor);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "service/http/loop.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,16 +29,16 @@ int conns_init(struct conns *conns, unsigned connections_max, unsigned per_addre
 		.slots_max = connections_max + SLOTS_EXTRA,
 		.connections_max = connections_max,
 		.per_address_max = MIN(per_address_max, UINT16_MAX),
-		.threads_max = threads,
+		.groups_count = threads,
 		.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 	};
 	random_bytes(&conns->address_seed, sizeof(conns->address_seed));
 	lock_init(&conns->lock, LOCK_SERVER);
 	lock_init(&conns->wakes_lock, LOCK_LEAF);
 	conns->slots = calloc(conns->slots_max, sizeof(*conns->slots));
-	conns->threads = calloc(threads, sizeof(*conns->threads));
+	conns->groups = calloc(threads, sizeof(*conns->groups));
 	conns->address_counts = calloc(ADDRESS_BUCKETS, sizeof(*conns->address_counts));
-	if (conns->slots && conns->threads && conns->address_counts && conns->wake_fd >= 0)
+	if (conns->slots && conns->groups && conns->address_counts && conns->wake_fd >= 0)
 		return 0;
 	conns_done(conns);
 	return err_set(err, ERR_NO_MEMORY, "table of %u connections", connections_max);
@@ -49,7 +50,7 @@ void conns_done(struct conns *conns)
 		if (conns->slots[fd].ready)
 			lock_done(&conns->slots[fd].lock);
 	free(conns->slots);
-	free(conns->threads);
+	free(conns->groups);
 	free(conns->address_counts);
 	if (conns->wake_fd >= 0)
 		close(conns->wake_fd);
@@ -93,7 +94,8 @@ static void slot_prepare(struct conns *conns, struct conn *conn, int fd)
 		atomic_store(&conns->high, (unsigned)fd + 1);
 }
 
-int conns_admit(struct conns *conns, int fd, const struct sockaddr *address, struct err *err)
+int conns_admit(struct conns *conns, int fd, const struct sockaddr *address, struct conn **ret_conn,
+		struct err *err)
 {
 	uint16_t bucket = address_bucket(conns, address);
 	struct conn *conn;
@@ -118,26 +120,12 @@ int conns_admit(struct conns *conns, int fd, const struct sockaddr *address, str
 		atomic_fetch_add(&conns->count, 1);
 		conn->admitted = true;
 		conn->address_bucket = bucket;
+		conn->group = &conns->groups[conns->accepted % conns->groups_count];
+		*ret_conn = conn;
 	}
 	lock_drop(&conns->lock);
 	atomic_fetch_add(rc ? &conns->refused : &conns->accepted, 1);
 	return rc;
-}
-
-/* Each HTTP thread takes the next counter when it meets its first connection. */
-static struct http_thread *this_thread(struct conns *conns)
-{
-	static _Thread_local struct {
-		struct conns *conns;
-		struct http_thread *thread;
-	} known;
-
-	if (known.conns != conns) {
-		unsigned n = atomic_fetch_add(&conns->threads_known, 1);
-		known.conns = conns;
-		known.thread = &conns->threads[n % conns->threads_max];
-	}
-	return known.thread;
 }
 
 struct conn *conn_started(struct conns *conns, int fd)
@@ -150,7 +138,6 @@ struct conn *conn_started(struct conns *conns, int fd)
 	assert(conn->state == CONN_FREE);
 	conn->state = CONN_RUNNING;
 	conn->generation++;
-	conn->thread = this_thread(conns);
 	conn->gone = false;
 	conn->watched = false;
 	conn->reaped = false;
@@ -229,7 +216,7 @@ bool conn_sleep(struct conn *conn, struct MHD_Connection *mhd, bool gathers)
 		conn->gathers = gathers;
 		conn->slept_at_ms = clock_ms();
 		conn->state = CONN_SUSPENDED;
-		atomic_fetch_add(&conn->thread->suspended, 1);
+		atomic_fetch_add(&conn->group->suspended, 1);
 		atomic_fetch_add(&conn->conns->suspended, 1);
 	}
 	lock_drop(&conn->lock);
@@ -247,10 +234,11 @@ void conn_wake_now_locked(struct conn *conn)
 	if (conn->state != CONN_SUSPENDED)
 		return;
 	conn->state = CONN_RUNNING;
-	atomic_fetch_sub(&conn->thread->suspended, 1);
+	atomic_fetch_sub(&conn->group->suspended, 1);
 	atomic_fetch_sub(&conn->conns->suspended, 1);
 	MHD_resume_connection(conn->mhd);
 	conn->mhd = NULL;
+	loop_kick(conn->group->loop);
 }
 
 /* Into the list that the reaper flushes; the first one tells it. */
@@ -276,7 +264,7 @@ void conn_wake(struct conn *conn)
 {
 	lock_take(&conn->lock);
 	if (conn->state == CONN_SUSPENDED && conn->gathers &&
-	    atomic_load(&conn->thread->suspended) > HTTP_WAKE_AT_ONCE_MAX)
+	    atomic_load(&conn->group->suspended) > HTTP_WAKE_AT_ONCE_MAX)
 		wake_gather_locked(conn);
 	else
 		conn_wake_now_locked(conn);

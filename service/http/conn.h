@@ -31,6 +31,7 @@
 
 struct MHD_Connection;
 struct conns;
+struct loop;
 struct request;
 struct sockaddr;
 
@@ -39,7 +40,9 @@ enum conn_state { CONN_FREE, CONN_RUNNING, CONN_SUSPENDED };
 /* What the client owes us, or we it: the reaper has a deadline for each. */
 enum conn_phase { PHASE_HEADERS, PHASE_BODY, PHASE_HANDLER, PHASE_WRITING, PHASE_IDLE };
 
-struct http_thread {
+/* What the slots of one HTTP thread share. */
+struct conn_group {
+	struct loop *loop;
 	_Atomic unsigned suspended; /* written under the slots' locks, read by wakes: a hint */
 };
 
@@ -64,11 +67,12 @@ struct conn {
 	bool gathers; /* its wakes may be gathered: streams and waiters */
 	uint32_t generation;
 	struct MHD_Connection *mhd;
-	struct http_thread *thread;
+	struct conn_group *group;
 	struct request *request;
 	struct waker waker;
 	int64_t slept_at_ms;
 	uint16_t address_bucket;
+	struct conn *next_added; /* on the way from the acceptor to a loop: the loop's lock */
 	/* Written by its HTTP thread, read by the reaper: a stale value delays a deadline by
 	 * one round. */
 	_Atomic int phase;
@@ -86,14 +90,13 @@ enum { ADDRESS_BUCKETS = 1 << 16 };
 struct conns {
 	unsigned slots_max; /* also the first fd that has no slot */
 	unsigned connections_max, per_address_max;
-	unsigned threads_max;
+	unsigned groups_count;
 	uint64_t address_seed;
 	struct conn *slots;
-	struct http_thread *threads;
-	uint16_t *address_counts; /* ADDRESS_BUCKETS of them */
-	int wake_fd;		  /* eventfd: wakes wait for the reaper */
-	_Atomic unsigned threads_known;
-	_Atomic unsigned high; /* slots in use are below */
+	struct conn_group *groups; /* one for each HTTP thread */
+	uint16_t *address_counts;  /* ADDRESS_BUCKETS of them */
+	int wake_fd;		   /* eventfd: wakes wait for the reaper */
+	_Atomic unsigned high;	   /* slots in use are below */
 	_Atomic unsigned count, suspended;
 	_Atomic uint64_t accepted, refused, reaped;
 	_Atomic bool stopping; /* set once: nobody may sleep any more */
@@ -107,8 +110,10 @@ int conns_init(struct conns *conns, unsigned connections_max, unsigned per_addre
 	       unsigned threads, struct err *err);
 void conns_done(struct conns *conns);
 
-/* 0; ERR_TOO_MANY_CONNECTIONS, ERR_TOO_MANY_REQUESTS (this address has too many). */
-int conns_admit(struct conns *conns, int fd, const struct sockaddr *address, struct err *err);
+/* A slot, and the group that is to serve it; ERR_TOO_MANY_CONNECTIONS,
+ * ERR_TOO_MANY_REQUESTS (this address has too many). */
+int conns_admit(struct conns *conns, int fd, const struct sockaddr *address, struct conn **ret_conn,
+		struct err *err);
 
 struct conn *conn_started(struct conns *conns, int fd); /* NULL: not admitted */
 void conn_closed(struct conn *conn);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* server.c - puts acceptor, libmicrohttpd, reaper and rules together.
+/* server.c - puts acceptor, HTTP threads, reaper and rules together.
  *
  * The end of a server:
  *   1. server_drain(): `draining` is set; everybody is woken, so endless streams end;
@@ -18,6 +18,7 @@
 #include "service/http/acceptor.h"
 #include "service/http/exchange.h"
 #include "service/http/inside.h"
+#include "service/http/loop.h"
 #include "service/http/reaper.h"
 
 #include <assert.h>
@@ -28,7 +29,7 @@
 #include <unistd.h>
 
 enum {
-	THREADS_MIN = 2, /* a single one collapses at exactly 256 connections */
+	THREADS_MIN = 2, /* one that is busy with a large answer must not stop all */
 	THREADS_MAX = 64,
 	HOSTS_MAX_ALLOWED = 64,
 	FILES_OF_OTHERS = 2048, /* store, fetches, inputs */
@@ -52,7 +53,6 @@ struct server {
 	struct buf allowed_hosts;
 	struct conns conns;
 	struct acceptor *acceptor;
-	struct MHD_Daemon *daemon;
 	struct reaper *reaper;
 	struct counters *counters; /* one more than there are routes */
 	_Atomic bool draining;	   /* set once */
@@ -290,27 +290,38 @@ fail:
 	return -1;
 }
 
+static int thread_start(struct server *server, struct conn_group *group, struct err *err)
+{
+	struct MHD_Daemon *daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+			MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, server->config.connections_max,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)server->config.connection_bytes,
+		MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_UNESCAPE_CALLBACK,
+		unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+
+	if (!daemon)
+		return err_set(err, ERR_NO_MEMORY, "HTTP thread");
+	if (loop_new(daemon, &group->loop, err) == 0)
+		return 0;
+	MHD_stop_daemon(daemon);
+	return -1;
+}
+
 int server_start(struct server *server, struct err *err)
 {
 	const struct server_config *config = &server->config;
 	const struct reaper_limits limits = {config->headers_ms_max, config->body_ms_max,
 					     config->idle_ms_max, config->write_stall_ms_max};
 
-	server->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET |
-			MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-		0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL,
-		MHD_OPTION_THREAD_POOL_SIZE, config->threads, MHD_OPTION_CONNECTION_LIMIT,
-		config->connections_max + THREADS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)config->connection_bytes, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server,
-		MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-		MHD_OPTION_END);
-	if (!server->daemon)
-		return err_set(err, ERR_NO_MEMORY, "HTTP threads");
+	for (unsigned i = 0; i < config->threads; i++)
+		if (thread_start(server, &server->conns.groups[i], err))
+			return -1;
 	if (reaper_start(&server->conns, &limits, &server->reaper, err))
 		return -1;
-	return acceptor_start(server->acceptor, &server->conns, server->daemon, err);
+	return acceptor_start(server->acceptor, &server->conns, err);
 }
 
 const char *server_url(const struct server *server)
@@ -367,8 +378,8 @@ void server_free(struct server *server)
 	atomic_store(&server->draining, true);
 	atomic_store(&server->conns.stopping, true);
 	conns_wake_all(&server->conns);
-	if (server->daemon)
-		MHD_stop_daemon(server->daemon);
+	for (unsigned i = 0; i < server->conns.groups_count; i++)
+		loop_free(server->conns.groups[i].loop);
 	reaper_stop(server->reaper);
 	conns_done(&server->conns);
 	routes_free(server->routes);

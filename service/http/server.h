@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* server.h - the HTTP server: its sockets, threads and limits.
  *
- * An acceptor thread hands sockets to libmicrohttpd's pool of HTTP threads; a
+ * An acceptor thread hands sockets to the HTTP threads, which run libmicrohttpd; a
  * reaper thread keeps the deadlines.  What a request must be like before a handler
  * sees it is the gate's affair, what it asks for the routes'.
  *
