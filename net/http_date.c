@@ -108,7 +108,9 @@ static int year_of_century(int year, int64_t now_wall_s)
 
 	gmtime_r(&now, &today);
 	whole = today.tm_year / 100 * 100 + year;
-	return whole > today.tm_year + 50 ? whole - 100 : whole;
+	if (whole > today.tm_year + 50)
+		return whole - 100;
+	return whole <= today.tm_year - 50 ? whole + 100 : whole;
 }
 
 int http_date_parse(const char *text, int64_t now_wall_s, int64_t *ret_wall_s)

@@ -13,8 +13,8 @@
 
 #include <stdint.h>
 
-/* 0, or -1 when it is none of the three.  A two-digit year more than 50 years ahead of
- * now is of the past century.  The name of the day is not checked against the date. */
+/* 0, or -1 when it is none of the three.  A two-digit year is the one within 50
+ * years of now.  The name of the day is not checked against the date. */
 int http_date_parse(const char *text, int64_t now_wall_s, int64_t *ret_wall_s);
 
 #endif
