@@ -53,6 +53,7 @@ struct topic {
 	struct id job;
 	struct topic *chain; /* of the hash */
 	struct subscriber *first, *last;
+	size_t users; /* subscribers, with those that wait in events_unsubscribe() */
 	uint64_t round;
 	bool dirty; /* in the list of those */
 	struct topic *next_dirty;
@@ -142,6 +143,13 @@ void events_free(struct events *events) NO_LOCK_ANALYSIS /* alone, after the joi
 	cond_signal(&events->news);
 	lock_drop(&events->lock);
 	pthread_join(events->thread, NULL);
+	while (events->dirty_first) { /* topics without users that the thread did not come to */
+		struct topic *topic = events->dirty_first;
+
+		events->dirty_first = topic->next_dirty;
+		topic->dirty = false;
+		topic_end_if_unused(events, topic);
+	}
 	for (uint64_t at = events->tail; at < events->head; at++)
 		free(slot_at(events, at)->event.data);
 	cond_done(&events->woken);
@@ -273,6 +281,7 @@ int events_subscribe(struct events *events, const struct id *job, void (*wake)(v
 		else
 			topic->first = subscriber;
 		topic->last = subscriber;
+		topic->users++;
 		events->subscribers++;
 	}
 	lock_drop(&events->lock);
@@ -312,6 +321,7 @@ void events_unsubscribe(struct events *events, struct subscriber *subscriber)
 	while (subscriber->waking)
 		cond_wait(&events->woken, &events->lock);
 	events->waiting--;
+	subscriber->topic->users--;
 	topic_end_if_unused(events, subscriber->topic);
 	lock_drop(&events->lock);
 	free(subscriber);
@@ -368,7 +378,7 @@ static void topic_end_if_unused(struct events *events, struct topic *topic)
 {
 	struct topic **at;
 
-	if (topic == &events->all || topic->first || topic->dirty || topic == events->current)
+	if (topic == &events->all || topic->users > 0 || topic->dirty || topic == events->current)
 		return;
 	at = topic_bucket(events, &topic->job);
 	while (*at != topic)
