@@ -21,6 +21,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,28 +137,74 @@ static int auth_make(struct daemon *daemon, const struct config *config, struct 
 
 /* ---- the server's socket ---- */
 
-/* "http://127.0.0.1:41234" or "http://[::1]:41234": that address, for the guard. */
-static int own_address_deny(struct daemon *daemon, const char *url, struct err *err)
+/* The address of "http://127.0.0.1:41234" or "http://[::1]:41234". */
+static int url_address_read(const char *url, struct sockaddr_storage *ret, struct err *err)
 {
-	struct sockaddr_in6 ip6 = {.sin6_family = AF_INET6};
-	struct sockaddr_in ip4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 *ip6 = (struct sockaddr_in6 *)ret;
+	struct sockaddr_in *ip4 = (struct sockaddr_in *)ret;
 	const char *start = url + strlen("http://");
 	const char *colon = strrchr(start, ':');
+	bool bracket = *start == '[';
 	char host[64];
 	in_port_t port;
 
+	*ret = (struct sockaddr_storage){0};
 	if (!colon)
 		return err_set(err, ERR_INTERNAL, "unexpected URL %s", url);
 	port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-	if (*start == '[')
-		snprintf(host, sizeof(host), "%.*s", (int)(colon - start - 2), start + 1);
-	else
-		snprintf(host, sizeof(host), "%.*s", (int)(colon - start), start);
-	ip4.sin_port = ip6.sin6_port = port;
-	if (inet_pton(AF_INET, host, &ip4.sin_addr) == 1)
-		return guard_deny_own(daemon->guard, (struct sockaddr *)&ip4, err);
-	if (inet_pton(AF_INET6, host, &ip6.sin6_addr) == 1)
-		return guard_deny_own(daemon->guard, (struct sockaddr *)&ip6, err);
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - start) - 2 * bracket, start + bracket);
+	if (!bracket && inet_pton(AF_INET, host, &ip4->sin_addr) == 1) {
+		ip4->sin_family = AF_INET;
+		ip4->sin_port = port;
+	} else if (bracket && inet_pton(AF_INET6, host, &ip6->sin6_addr) == 1) {
+		ip6->sin6_family = AF_INET6;
+		ip6->sin6_port = port;
+	} else {
+		return err_set(err, ERR_INTERNAL, "unexpected URL %s", url);
+	}
+	return 0;
+}
+
+/* One who listens everywhere listens at each interface's address. */
+static int interfaces_deny(struct daemon *daemon, in_port_t port, struct err *err)
+{
+	struct ifaddrs *all;
+	int rc = 0;
+
+	if (getifaddrs(&all))
+		return err_set_errno(err, ERR_IO, errno, "cannot list the interfaces");
+	for (struct ifaddrs *at = all; at && rc == 0; at = at->ifa_next) {
+		struct sockaddr_storage address = {0};
+
+		if (at->ifa_addr && at->ifa_addr->sa_family == AF_INET) {
+			memcpy(&address, at->ifa_addr, sizeof(struct sockaddr_in));
+			((struct sockaddr_in *)&address)->sin_port = port;
+		} else if (at->ifa_addr && at->ifa_addr->sa_family == AF_INET6) {
+			memcpy(&address, at->ifa_addr, sizeof(struct sockaddr_in6));
+			((struct sockaddr_in6 *)&address)->sin6_port = port;
+		} else {
+			continue;
+		}
+		rc = guard_deny_own(daemon->guard, (struct sockaddr *)&address, err);
+	}
+	freeifaddrs(all);
+	return rc;
+}
+
+/* Jobs must not reach our own API, whatever the operator allows. */
+static int own_address_deny(struct daemon *daemon, const char *url, struct err *err)
+{
+	struct sockaddr_storage address;
+	const struct sockaddr_in *ip4 = (const struct sockaddr_in *)&address;
+	const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)&address;
+
+	if (url_address_read(url, &address, err) ||
+	    guard_deny_own(daemon->guard, (struct sockaddr *)&address, err))
+		return -1;
+	if (address.ss_family == AF_INET && ip4->sin_addr.s_addr == htonl(INADDR_ANY))
+		return interfaces_deny(daemon, ip4->sin_port, err);
+	if (address.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ip6->sin6_addr))
+		return interfaces_deny(daemon, ip6->sin6_port, err);
 	return 0;
 }
 
