@@ -131,16 +131,17 @@ int pool_new(const struct pool_config *config, struct pool **ret_pool, struct er
 	pool->size = (struct pool_size){.cpus = machine_cpus(&pool->machine),
 					.workers_min = config->workers_min,
 					.workers_max = config->workers_max};
+	*ret_pool = pool; /* before there are workers: they may call pool_wake() */
 	for (unsigned i = 0; i < config->workers_min; i++)
 		if (!worker_start(pool))
 			goto fail;
 	pool->monitored = pthread_create(&pool->monitor, NULL, monitor_main, pool) == 0;
 	if (!pool->monitored)
 		goto fail;
-	*ret_pool = pool;
 	return 0;
 fail:
 	pool_free(pool);
+	*ret_pool = NULL;
 	return err_set(err, ERR_IO, "cannot start %u worker threads", config->workers_min);
 }
 

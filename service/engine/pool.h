@@ -34,7 +34,8 @@ struct pool_config {
 	void *ctx;
 };
 
-/* ERR_NO_MEMORY; ERR_IO when not even workers_min threads could be started. */
+/* ERR_NO_MEMORY; ERR_IO when not even workers_min threads could be started.  *ret_pool
+ * is set before the first work(), which may use it. */
 int pool_new(const struct pool_config *config, struct pool **ret_pool, struct err *err);
 /* Lets each worker end its unit, joins all.  What work() refers to must still be
  * there; no other call may be under way. */
