@@ -16,6 +16,8 @@
  * crash      store_open: what was running when the daemon died
  * cancel, pause, resume, again   http: OP_MOVE
  *
+ * A paused job whose run is still putting its last changes away may yet complete or
+ * fail; its retry and yield leave it paused.
  * completed, failed and cancelled are final.  A move that the table does not have
  * is a 409 at the door and an assert inside.
  */

@@ -46,6 +46,7 @@ struct event {
 	int64_t at_ms;
 	enum event_type { EVENT_STATE, EVENT_PROGRESS, EVENT_LOG, EVENT_ITEM, EVENT_END } type;
 	enum job_state state; /* EVENT_STATE, EVENT_END */
+	bool born;           /* EVENT_STATE: the job's first */
 	uint16_t attempt;
 	char *data; /* JSON object of the others; NULL for EVENT_STATE and EVENT_END */
 };
@@ -53,6 +54,7 @@ struct event {
 struct store_config {
 	const char *dir;            /* the data directory; made if absent (0700) */
 	bool sync;                  /* synchronous=FULL; false only for benchmarks of the rest */
+	const char *vfs;            /* SQLite's file layer; NULL: the system's.  Fault tests name theirs */
 	int64_t jobs_queued_max;    /* not final; beyond it a submit is ERR_QUEUE_FULL */
 	/* Called on the writer thread after each commit with the events it made, in
 	 * order; the array and its data are borrowed. */
@@ -85,7 +87,10 @@ struct job {
 	int64_t started_ms, finished_ms; /* 0: not yet */
 	int64_t deadline_ms;          /* instant; 0: none */
 	int64_t keep_for_ms;          /* after the end; -1: forever; 0: the default of its state */
-	uint16_t attempt, max_attempts, crashes;
+	uint16_t attempt, max_attempts, crashes; /* attempt: number of the last one begun, from 1 */
+	uint16_t attempts_free;       /* those of `attempt` that do not count: interrupted, yielded, and
+					 all before POST …/retry.  May be repeated while
+					 attempt - attempts_free < max_attempts */
 	uint64_t version;             /* grows with each change: ETag */
 	/* outcome and progress */
 	char *summary;    /* JSON object */
@@ -151,7 +156,11 @@ struct store_op {
 	store_op_done *done; /* may be NULL; the operation is then freed by the store with free() */
 	void *ctx;
 	struct err err;      /* of this operation; code ERR_NONE when it was committed */
-	struct store_op *next; /* the store's */
+	/* the store's own */
+	struct store_op *next;
+	size_t bytes;
+	bool filed;          /* its result lines are in the file, at filed_at, and synced */
+	int64_t filed_at;
 };
 
 /* Hands over.  -1 (nothing is taken): ERR_STORE when the queue is full, the store

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* op_moves.c - moves that are not a run's own: asked for from outside (cancel, pause,
+ * resume, again), and those of jobs whose time has come.
+ */
+#include "store/room.h"
+
+static int again(struct batch *batch, struct head *head, int64_t at_ms, struct err *err)
+{
+	static const enum sql resets[] = {SQL_PART_AGAIN, SQL_ERROR_RESOLVE};
+
+	for (size_t i = 0; i < ARRAY_LEN(resets); i++) {
+		struct statement s = db_statement(batch->db, resets[i]);
+
+		put_int(&s, head->num);
+		if (statement_run(&s, err))
+			return -1;
+	}
+	head->attempts_free = head->attempt; /* the whole budget anew; numbers go on */
+	head->crashes = 0;
+	head->items_failed = 0;
+	head->ready_ms = at_ms;
+	return 0;
+}
+
+/* What a move does to the attempt that is open and to the job, besides its state. */
+static int move_effects(struct batch *batch, struct head *head, enum job_move move, int64_t at_ms,
+			struct err *err)
+{
+	switch (move) {
+	case JOB_MOVE_CANCEL:
+		return attempt_close(batch, head, ATTEMPT_CANCELLED, at_ms, ERR_NONE, NULL, err);
+	case JOB_MOVE_RESUME: /* a run that has not yielded yet is too late */
+		head->ready_ms = at_ms;
+		return attempt_close(batch, head, ATTEMPT_INTERRUPTED, at_ms, ERR_INTERRUPTED,
+				     "paused", err);
+	case JOB_MOVE_AGAIN:
+		return again(batch, head, at_ms, err);
+	default:
+		return 0;
+	}
+}
+
+/* A key that another job has taken meanwhile keeps this one where it is. */
+static int unique_check(struct batch *batch, struct op_move *op, struct err *err)
+{
+	struct job job;
+	struct statement s;
+	int rc;
+
+	if (op->move != JOB_MOVE_AGAIN)
+		return 0;
+	if (job_load(batch->db, &op->id, false, &job, err))
+		return -1;
+	if (!job.unique_key) {
+		job_done(&job);
+		return 0;
+	}
+	s = db_statement(batch->db, SQL_JOB_UNIQUE);
+	put_text(&s, job.unique_key);
+	rc = statement_next(&s, err);
+	statement_end(&s);
+	if (rc == 1)
+		err_set(&op->op.err, ERR_UNIQUE_CONFLICT, "another job has the unique key '%s'",
+			job.unique_key);
+	job_done(&job);
+	return rc < 0 ? -1 : 0;
+}
+
+int apply_move(struct batch *batch, struct op_move *op, struct err *err)
+{
+	struct head head;
+	enum job_state to;
+	bool made;
+	int rc = head_load(batch->db, &op->id, &head, err);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
+		err_set(&op->op.err, ERR_NOT_FOUND, "no such job");
+		return 0;
+	}
+	op->was = head.state;
+	if (!state_move(head.state, op->move, &to)) {
+		err_set(&op->op.err, ERR_WRONG_STATE, "a %s job cannot %s", state_name(head.state),
+			op->move == JOB_MOVE_AGAIN ? "be retried" : move_name(op->move));
+		return 0;
+	}
+	if (unique_check(batch, op, err))
+		return -1;
+	if (op->op.err.code)
+		return 0;
+	if (head_move(batch, &head, op->move, op->at_ms, &made, err) ||
+	    move_effects(batch, &head, op->move, op->at_ms, err) || head_store(batch, &head, err))
+		return -1;
+	return job_load(batch->db, &op->id, false, &op->job, err);
+}
+
+int due_next(struct store *store, struct err *err)
+{
+	struct statement s = db_statement(&store->db, SQL_DUE_NEXT);
+	int rc = statement_next(&s, err);
+
+	store->due_ms = rc == 1 ? get_int(&s) : 0;
+	statement_end(&s);
+	return rc < 0 ? -1 : 0;
+}
+
+int apply_due(struct batch *batch, struct err *err)
+{
+	struct id ids[STORE_BATCH_OPS_MAX];
+	struct statement s = db_statement(batch->db, SQL_DUE_LIST);
+	size_t count;
+
+	put_int(&s, batch->now_ms);
+	put_int(&s, STORE_BATCH_OPS_MAX);
+	if (statement_ids(&s, ids, STORE_BATCH_OPS_MAX, &count, err))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct head head;
+		bool made;
+
+		if (head_load(batch->db, &ids[i], &head, err) < 0 ||
+		    head_move(batch, &head, JOB_MOVE_DUE, batch->now_ms, &made, err) ||
+		    head_store(batch, &head, err))
+			return -1;
+	}
+	return due_next(batch->store, err); /* in the past: the next batch goes on */
+}
