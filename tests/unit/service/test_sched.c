@@ -159,8 +159,10 @@ static void low_starts_before_the_hundredth_high(void **state)
 	(void)state;
 	post(sched, 999, PRIORITY_LOW, NULL, 0);
 	for (unsigned i = 1; i <= 100; i++) {
-		post(sched, i, PRIORITY_HIGH, NULL, i * 100);
-		if (next_start(sched, i * 100) == 999)
+		int64_t now_ms = (int64_t)i * 100;
+
+		post(sched, i, PRIORITY_HIGH, NULL, now_ms);
+		if (next_start(sched, now_ms) == 999)
 			break;
 		before++;
 	}
