@@ -305,11 +305,12 @@ static bool take_orders(struct fetcher *fetcher)
 static void start_what_may(struct fetcher *fetcher)
 {
 	struct hosts_item *item;
+	int64_t now_ms = clock_ms();
 
-	while ((item = hosts_ended(fetcher->hosts, clock_ms())))
+	while ((item = hosts_ended(fetcher->hosts, now_ms)))
 		attempt_end(CONTAINER_OF(item, struct fetch, item), item->ended);
 	while (fetcher->running < fetcher->config.transfers_max &&
-	       (item = hosts_take(fetcher->hosts, clock_ms())))
+	       (item = hosts_take(fetcher->hosts, now_ms)))
 		attempt_start(CONTAINER_OF(item, struct fetch, item));
 }
 

@@ -18,7 +18,12 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { LOW_SPEED_BYTES = 100, LOW_SPEED_S = 30, RATIO_FREE_BYTES = 1 << 20 };
+enum {
+	LOW_SPEED_BYTES = 100,
+	LOW_SPEED_S = 30,
+	RATIO_FREE_BYTES = 1 << 20,
+	EXPECT_BYTES_MAX = 1 << 20
+};
 
 /* --- what arrives --- */
 
@@ -29,12 +34,13 @@ static int stop(struct transfer *transfer, enum err_code code, const char *why)
 	return -1;
 }
 
-/* "Name: value" as "name\\0value\\0"; a line without a colon is left out. */
+/* "Name: value" as "name\0value\0"; a line without a colon is left out. */
 static int head_add(struct transfer *transfer, const char *line, size_t len)
 {
 	const char *colon = memchr(line, ':', len);
 	const char *end = line + len;
 	const char *value;
+	char *at;
 
 	if (!colon || memchr(line, '\0', len))
 		return 0;
@@ -43,12 +49,16 @@ static int head_add(struct transfer *transfer, const char *line, size_t len)
 		value++;
 	while (end > value && isspace((unsigned char)end[-1]))
 		end--;
+	at = buf_room(&transfer->head, len + 2);
+	if (!at)
+		return stop(transfer, ERR_NO_MEMORY, "no memory for headers");
 	for (const char *c = line; c < colon; c++)
-		buf_add_byte(&transfer->head, (char)tolower((unsigned char)*c));
-	buf_add_byte(&transfer->head, '\0');
-	buf_add(&transfer->head, value, (size_t)(end - value));
-	buf_add_byte(&transfer->head, '\0');
-	return buf_ok(&transfer->head) ? 0 : stop(transfer, ERR_NO_MEMORY, "no memory for headers");
+		*at++ = (char)tolower((unsigned char)*c);
+	*at++ = '\0';
+	memcpy(at, value, (size_t)(end - value));
+	at[end - value] = '\0';
+	buf_grown(&transfer->head, (size_t)(colon - line) + 1 + (size_t)(end - value) + 1);
+	return 0;
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *ctx)
@@ -79,11 +89,25 @@ static bool is_bomb(const struct transfer *transfer)
 	return transfer->decoded_bytes / FETCH_RATIO_MAX > (uint64_t)wire_bytes;
 }
 
+/* Room for what Content-Length promises, within reason: one allocation instead of ten.
+ * When there is none, the append that follows says so. */
+static void expect_length(struct transfer *transfer)
+{
+	curl_off_t length = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	if (length > 0 && length <= EXPECT_BYTES_MAX &&
+	    (size_t)length <= transfer->plan.body_bytes_max)
+		buf_room(&transfer->body, (size_t)length);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
 	struct transfer *transfer = ctx;
 	size_t len = size * count;
 
+	if (transfer->decoded_bytes == 0)
+		expect_length(transfer);
 	transfer->decoded_bytes += len;
 	if (transfer->decoded_bytes > transfer->plan.body_bytes_max)
 		stop(transfer, ERR_FETCH_TOO_LARGE, "body is too large");

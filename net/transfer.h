@@ -43,7 +43,7 @@ struct transfer {
 	struct transfer_plan plan;
 	struct buf body;
 	struct buf
-		head; /* "name\\0value\\0" of each header of the last answer, names in lower case */
+		head; /* "name\0value\0" of each header of the last answer, names in lower case */
 	size_t head_bytes;
 	unsigned head_lines;
 	uint64_t decoded_bytes;
