@@ -103,30 +103,32 @@ static void text_plan_free(struct plan *plan)
 	free(plan);
 }
 
-/* The end of the unit that starts at `at`: a grapheme cluster or a code point. */
-static const uint8_t *unit_end(const struct plan *plan, const uint8_t *at, const uint8_t *end)
+/* starts[i] is not 0 where a unit, a grapheme cluster or a code point, begins. */
+static void units_find(const struct plan *plan, char *starts)
 {
-	ucs4_t c;
-
 	if (plan->by_codepoint)
-		return at + u8_mbtouc(&c, at, (size_t)(end - at));
-	return u8_grapheme_next(at, end);
+		for (size_t i = 0; i < plan->len; i++)
+			starts[i] = (plan->text[i] & 0xC0) != 0x80;
+	else
+		u8_grapheme_breaks(plan->text, plan->len, starts);
 }
 
 static int reverse(struct run *run, const struct plan *plan, struct err *err)
 {
-	const uint8_t *at = plan->text, *end = at + plan->len;
-	char *into = malloc(plan->len + 1);
-	char *to = into + plan->len;
+	char *into = malloc(2 * plan->len + 1);
+	char *starts = into + plan->len;
+	size_t end = plan->len, to = 0;
 	int rc;
 
 	if (!into)
 		return err_set(err, ERR_NO_MEMORY, "no memory for the text");
-	while (at < end) {
-		const uint8_t *next = unit_end(plan, at, end);
-		to -= next - at;
-		memcpy(to, at, (size_t)(next - at));
-		at = next;
+	units_find(plan, starts);
+	for (size_t at = plan->len; at-- > 0;) {
+		if (!starts[at] && at > 0)
+			continue;
+		memcpy(into + to, plan->text + at, end - at);
+		to += end - at;
+		end = at;
 	}
 	rc = value_summary_text(run, into, plan->len, err);
 	free(into);
