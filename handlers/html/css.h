@@ -23,6 +23,7 @@
 #define HTML_CSS_H
 
 #include "base/err.h"
+#include "base/limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
