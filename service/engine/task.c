@@ -46,7 +46,7 @@ static const struct param retry_params[] = {
 
 static const struct param unique_params[] = {
 	{.name = "key", .kind = PARAM_TEXT, .required = true, .min = 1, .max = NAME_BYTES_MAX,
-	 .summary = "At most one job that is not final has this key"},
+	 .summary = "Held by one job until it fails, is cancelled or is deleted"},
 	{.name = "on_conflict", .kind = PARAM_CHOICE, .choices = conflicts, .preset = "\"return\"",
 	 .summary = "Answer with the job that has the key, or refuse with 409"},
 	{0},
@@ -80,7 +80,7 @@ const struct param envelope_params[] = {
 	{.name = "retry", .kind = PARAM_OBJECT, .members = retry_params,
 	 .summary = "How failed attempts are repeated"},
 	{.name = "unique", .kind = PARAM_OBJECT, .members = unique_params,
-	 .summary = "Keep two of the same from being queued at once"},
+	 .summary = "Keep the same work from being done twice"},
 	{.name = "tags", .kind = PARAM_MAP, .members = tag_value, .max = JOB_TAGS_MAX,
 	 .summary = "Labels for lists and filters"},
 	{.name = "fair_key", .kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX,

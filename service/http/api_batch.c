@@ -219,6 +219,7 @@ static struct batch *batch_read(struct request *request)
 
 static void item_outcome(struct item *item, enum submit_outcome outcome)
 {
+	char id[ID_TEXT_LEN + 1];
 	struct err err;
 
 	switch (outcome) {
@@ -230,7 +231,8 @@ static void item_outcome(struct item *item, enum submit_outcome outcome)
 		item->status = 200;
 		if (item->unique_return)
 			return;
-		err_set(&err, ERR_UNIQUE_CONFLICT, "a job with this unique key is not final");
+		id_format(&item->id, id);
+		err_set(&err, ERR_UNIQUE_CONFLICT, "job %s holds this unique key", id);
 		break;
 	case SUBMIT_MISMATCH:
 		err_set(&err, ERR_IDEMPOTENCY_MISMATCH,

@@ -169,8 +169,7 @@ static void conflict_reply(struct request *request, const struct submission *sub
 
 	id_format(&submission->id, id);
 	problem_member(request, "job", id);
-	reply_problemf(request, ERR_UNIQUE_CONFLICT, "job %s has this unique key and is not final",
-		       id);
+	reply_problemf(request, ERR_UNIQUE_CONFLICT, "job %s holds this unique key", id);
 }
 
 static void answer(struct request *request, void *ctx)
