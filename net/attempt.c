@@ -163,7 +163,7 @@ static void attempt_read(struct fetch *fetch, CURLcode code, struct hosts_outcom
 	*ret_outcome = (struct hosts_outcome){
 		.call = {.code = result->err.code,
 			 .status = end.status,
-			 .silent = end.silent && end.total_us >= RETRY_SILENT_MS * 1000},
+			 .silent = end.silent && end.total_us / 1000 >= RETRY_SILENT_MS},
 		.first_byte_ms = (end.silent ? end.total_us : end.first_byte_us) / 1000,
 		.retry_after_ms = retry_after_ms(result),
 		.bytes = end.wire_bytes,

@@ -32,10 +32,10 @@ struct breaker_policy breaker_policy_whole(const struct breaker_policy *policy)
 		.calls_min = 10,
 		.failure_percent = 50,
 		.successes_min = 3,
-		.slow_ms = 30 * 1000,
-		.open_ms = 15 * 1000,
-		.open_ms_max = 900 * 1000,
-		.lease_ms = 90 * 1000,
+		.slow_ms = 30 * 1000LL,
+		.open_ms = 15 * 1000LL,
+		.open_ms_max = 900 * 1000LL,
+		.lease_ms = 90 * 1000LL,
 	};
 	struct breaker_policy whole = *policy;
 

@@ -49,7 +49,7 @@ void heap_done(struct heap *heap)
 static int grow(struct heap *heap)
 {
 	size_t cap = heap->cap ? heap->cap * 2 : HEAP_FIRST;
-	struct heap_node **nodes = reallocarray(heap->nodes, cap, sizeof(*nodes));
+	struct heap_node **nodes = reallocarray(heap->nodes, cap, sizeof(struct heap_node *));
 
 	if (!nodes)
 		return -1;

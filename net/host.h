@@ -18,6 +18,7 @@
 #include "net/pace.h"
 #include "net/ring.h"
 #include "net/throttle.h"
+#include "net/weather.h"
 
 enum { HOST_NOT_READY = -1 };
 
@@ -82,6 +83,7 @@ struct hosts {
 	struct heap sleeping GUARDED_BY(lock); /* hosts by their next start */
 	struct heap timers GUARDED_BY(lock);   /* items by back-off or deadline */
 	struct heap blocked GUARDED_BY(lock);  /* flows */
+	struct weather weather GUARDED_BY(lock);
 	unsigned in_flight GUARDED_BY(lock), retries GUARDED_BY(lock);
 	unsigned turn GUARDED_BY(lock);
 };

@@ -145,6 +145,7 @@ void host_place(struct hosts *hosts, struct host *host, int64_t now_ms)
 	if (flow && !host_full(host, flow))
 		at_ms = ready_ms(host, flow, now_ms);
 	if (at_ms <= now_ms) {
+		assert(flow);
 		heap_drop(&hosts->sleeping, &host->sleep);
 		place_ready(hosts, host, flow->priority);
 		return;
@@ -313,6 +314,8 @@ static void timers_run(struct hosts *hosts, int64_t now_ms) REQUIRES(hosts->lock
 {
 	struct heap_node *first;
 
+	if (!weather_paused(&hosts->weather, now_ms))
+		hosts->weather.paused_until_ms = 0;
 	while ((first = heap_first(&hosts->timers)) && first->key <= now_ms) {
 		struct hosts_item *item = CONTAINER_OF(first, struct hosts_item, timer);
 		struct flow *flow = item->flow;
@@ -358,6 +361,8 @@ int64_t hosts_wake_ms(struct hosts *hosts)
 	int64_t wake_ms = INT64_MAX;
 
 	lock_take(&hosts->lock);
+	if (hosts->weather.paused_until_ms)
+		wake_ms = hosts->weather.paused_until_ms;
 	for (size_t i = 0; i < ARRAY_LEN(heaps); i++) {
 		const struct heap_node *first = heap_first(heaps[i]);
 
@@ -413,7 +418,7 @@ struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms)
 	struct host *host;
 
 	lock_take(&hosts->lock);
-	while (!item && (host = next_host(hosts))) {
+	while (!item && !weather_paused(&hosts->weather, now_ms) && (host = next_host(hosts))) {
 		enum breaker_state before = host->breaker.state;
 		const struct flow *flow = next_flow(host);
 		uint32_t generation;
@@ -505,6 +510,18 @@ static bool breaker_learn(struct hosts *hosts, struct host *host, const struct h
 	return true;
 }
 
+/* Did the name fail to resolve because no name does?  Addresses tell nothing. */
+static bool names_fail(struct hosts *hosts, const struct host *host,
+		       const struct call_outcome *call, int64_t now_ms) REQUIRES(hosts->lock)
+{
+	bool failed = call->code == ERR_FETCH_DNS;
+
+	if (host->inside || (!failed && call->status == 0))
+		return false;
+	weather_note(&hosts->weather, host->hash, failed, now_ms);
+	return failed && weather_paused(&hosts->weather, now_ms);
+}
+
 enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 			  const struct hosts_outcome *outcome, int64_t now_ms)
 {
@@ -515,6 +532,8 @@ enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 
 	assert(item->state == HOSTS_ITEM_RUNNING);
 	lock_take(&hosts->lock);
+	if (names_fail(hosts, host, &outcome->call, now_ms))
+		verdict = VERDICT_EXCLUDED;
 	host_count(host, outcome, verdict, now_ms);
 	host_learn(hosts, host, item->flow, outcome, verdict, now_ms);
 	moved = breaker_learn(hosts, host, item, outcome, verdict, now_ms);

@@ -50,7 +50,7 @@ void host_show(const struct host *host, int64_t now_ms, struct host_view *ret_vi
 	};
 	if (breaker->state == BREAKER_OPEN)
 		ret_view->open_left_ms = held ? INT64_MAX : MAX(breaker->open_until_ms - now_ms, 0);
-	strcpy(ret_view->key, host->key);
+	memcpy(ret_view->key, host->key, strlen(host->key) + 1);
 }
 
 bool host_healthy(const struct host *host, int64_t now_ms)
@@ -89,7 +89,7 @@ static size_t insert_sorted(const struct host **found, size_t count, size_t limi
 size_t hosts_list(struct hosts *hosts, const struct hosts_filter *filter, int64_t now_ms,
 		  struct host_view *views, size_t limit)
 {
-	const struct host **found = calloc(limit + 1, sizeof(*found));
+	const struct host **found = calloc(limit + 1, sizeof(struct host *));
 	size_t count = 0;
 
 	if (!found || limit == 0) {
@@ -243,7 +243,7 @@ void hosts_save(struct hosts *hosts, int64_t now_ms)
 		bool forget = host_healthy(host, now_ms);
 
 		ring_drop(&host->dirty);
-		strcpy(key, host->key);
+		memcpy(key, host->key, strlen(host->key) + 1);
 		host_export(host, now_ms, &saved);
 		lock_drop(&hosts->lock);
 		hosts->save(hosts->ctx, key, &saved, forget ? 0 : sizeof(saved));

@@ -45,10 +45,11 @@ static int padded_day(struct scan *scan)
 
 static int month(struct scan *scan)
 {
-	static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const char names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 	for (int i = 0; i < 12 && !scan->failed; i++) {
-		if (strncmp(scan->at, names + 3 * i, 3) == 0) {
+		if (strncmp(scan->at, names[i], 3) == 0) {
 			scan->at += 3;
 			return i;
 		}

@@ -66,7 +66,7 @@ void pace_started(struct pace *pace, const struct pace_rules *rules, int64_t now
 
 static double recent_median(const struct pace *pace)
 {
-	float sorted[PACE_SAMPLES];
+	float sorted[PACE_SAMPLES] = {0};
 	unsigned count = MIN(pace->samples, PACE_SAMPLES);
 
 	for (unsigned i = 0; i < count; i++) {

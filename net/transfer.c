@@ -305,7 +305,7 @@ static enum err_code timeout_reason(CURL *easy, const struct transfer_end *end)
 {
 	curl_off_t name_us = 0;
 
-	if (end->total_us < RETRY_SILENT_MS * 1000 || end->connect_us > 0 || !end->silent)
+	if (end->total_us / 1000 < RETRY_SILENT_MS || end->connect_us > 0 || !end->silent)
 		return ERR_FETCH_TIMEOUT;
 	curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &name_us);
 	return name_us > 0 ? ERR_FETCH_CONNECT : ERR_FETCH_DNS;

@@ -269,6 +269,35 @@ static void refusals_stop_one_owner_only(void **state)
 	hosts_free(hosts);
 }
 
+static void a_dead_resolver_pauses_all_and_blames_nobody(void **state)
+{
+	/* 21 names in a row fail: fetching stops for 15 s, and the last host has no failure. */
+	struct hosts *hosts = table_open(0);
+	struct hosts_item items[21];
+	struct host_view view;
+	struct err err;
+	char key[21][32];
+
+	(void)state;
+	for (int i = 0; i < 21; i++) {
+		snprintf(key[i], sizeof(key[i]), "http:h%d.example:80", i);
+		items[i] = (struct hosts_item){.key = key[i], .owner = 1};
+		add(hosts, &items[i], T0);
+	}
+	for (int i = 0; i < 20; i++) {
+		assert_ptr_equal(hosts_take(hosts, T0), &items[i]);
+		finish(hosts, &items[i], ERR_FETCH_DNS, 0, T0);
+	}
+	assert_null(hosts_take(hosts, T0));
+	assert_int_equal(hosts_wake_ms(hosts), T0 + 15000);
+	assert_int_equal(hosts_get(hosts, key[19], T0, &view, &err), 0);
+	assert_int_equal(view.total.failures, 0);
+	assert_null(hosts_ended(hosts, T0 + 15000));
+	assert_ptr_equal(hosts_take(hosts, T0 + 15000), &items[20]);
+	finish(hosts, &items[20], ERR_NONE, 200, T0 + 15000);
+	hosts_free(hosts);
+}
+
 static void a_back_off_and_a_deadline_are_kept(void **state)
 {
 	/* A retry starts at its instant, an item whose deadline comes first ends there. */
@@ -390,6 +419,7 @@ int main(void)
 		cmocka_unit_test(an_owner_has_no_more_than_its_share),
 		cmocka_unit_test(an_open_breaker_parks_or_ends),
 		cmocka_unit_test(refusals_stop_one_owner_only),
+		cmocka_unit_test(a_dead_resolver_pauses_all_and_blames_nobody),
 		cmocka_unit_test(a_back_off_and_a_deadline_are_kept),
 		cmocka_unit_test(the_table_is_bounded_and_forgets_the_healthy),
 		cmocka_unit_test(the_list_is_sorted_filtered_and_goes_on),
