@@ -3,13 +3,18 @@
  * 6 (an+b). */
 #include "handlers/html/css_lex.h"
 
+#include "base/buf.h"
+#include "base/limits.h"
 #include "handlers/html/charref.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NTH_MAX = 1000000 };
+enum {
+	NTH_MAX = 1000000,
+	WORD_BYTES_MAX = 2 * SELECTOR_BYTES_MAX, /* "\\0" is two bytes and means three */
+};
 
 bool lex_fail(struct css_lex *lex, const char *at, const char *hint, const char *fmt, ...)
 {
@@ -93,16 +98,17 @@ bool lex_name_begins(const struct css_lex *lex)
 	return is_name_start(*at) || is_escape(at);
 }
 
-/* Reads the escape at '\' into UTF-8; returns its length. */
-static size_t escape_read(struct css_lex *lex, char *to)
+/* Reads the escape at '\\' into UTF-8. */
+static void escape_read(struct css_lex *lex, struct buf *to)
 {
+	char utf8[CHARREF_BYTES_MAX];
 	unsigned code = 0;
 	int digits = 0;
 
 	lex->at++;
 	if (!is_hex(*lex->at)) {
-		*to = *lex->at++;
-		return 1;
+		buf_add_byte(to, *lex->at++);
+		return;
 	}
 	for (; digits < 6 && is_hex(*lex->at); digits++, lex->at++)
 		code = code * 16 +
@@ -111,37 +117,40 @@ static size_t escape_read(struct css_lex *lex, char *to)
 		lex->at++;
 	if (code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
 		code = 0xFFFD;
-	return utf8_put(code, to);
+	buf_add(to, utf8, utf8_put(code, utf8));
+}
+
+/* Moves what was read to the arena. */
+static struct word word_made(struct css_lex *lex, struct buf *read)
+{
+	size_t len = read->len;
+	char *copy = buf_ok(read) ? arena_copy(lex->arena, buf_text(read), len) : NULL;
+
+	buf_done(read);
+	if (!copy) {
+		lex->failed = lex->no_memory = true;
+		return (struct word){"", 0};
+	}
+	return (struct word){copy, len};
 }
 
 static struct word name_rest(struct css_lex *lex, bool lower)
 {
-	const char *end = lex->at;
-	size_t len = 0;
-	char *name;
+	struct buf name = BUF(WORD_BYTES_MAX);
 
-	while (is_name(*end) || is_escape(end))
-		end += is_escape(end) ? 2 : 1;
-	/* an escape of two bytes may mean three: U+FFFD */
-	name = arena_alloc(lex->arena, (size_t)(end - lex->at) * 2 + 8);
-
-	if (!name) {
-		lex->failed = lex->no_memory = true;
-		return (struct word){"", 0};
-	}
 	for (;;) {
 		char c = *lex->at;
 
 		if (is_name(c)) {
-			name[len++] = lower && c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+			buf_add_byte(&name, lower && c >= 'A' && c <= 'Z' ? (char)(c | 32) : c);
 			lex->at++;
 		} else if (is_escape(lex->at)) {
-			len += escape_read(lex, name + len);
+			escape_read(lex, &name);
 		} else {
 			break;
 		}
 	}
-	return (struct word){name, len};
+	return word_made(lex, &name);
 }
 
 struct word lex_name(struct css_lex *lex, bool lower)
@@ -171,34 +180,25 @@ struct word lex_hash(struct css_lex *lex)
 
 struct word lex_string(struct css_lex *lex)
 {
+	struct buf text = BUF(WORD_BYTES_MAX);
 	const char *from = lex->at;
 	char quote = *lex->at++;
-	const char *end = lex->at;
-	size_t len = 0;
-	char *text;
 
-	while (*end && *end != quote)
-		end += is_escape(end) ? 2 : 1;
-	text = arena_alloc(lex->arena, (size_t)(end - from) * 2 + 8);
-
-	if (!text) {
-		lex->failed = lex->no_memory = true;
-		return (struct word){"", 0};
-	}
 	while (*lex->at != quote) {
 		if (*lex->at == '\0' || *lex->at == '\n') {
+			buf_done(&text);
 			lex_fail(lex, from, "end it with the same quote", "string has no end");
 			return (struct word){"", 0};
 		}
 		if (lex->at[0] == '\\' && lex->at[1] == '\n')
 			lex->at += 2;
 		else if (is_escape(lex->at))
-			len += escape_read(lex, text + len);
+			escape_read(lex, &text);
 		else
-			text[len++] = *lex->at++;
+			buf_add_byte(&text, *lex->at++);
 	}
 	lex->at++;
-	return (struct word){text, len};
+	return word_made(lex, &text);
 }
 
 bool word_is(struct word word, const char *text)

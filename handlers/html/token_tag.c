@@ -112,9 +112,11 @@ static struct slice value_decode(struct tokenizer *tz, const char *from, const c
 		return (struct slice){from, (size_t)(to - from)};
 	chars_add(tz, from, to);
 	copy = arena_copy(tz->arena, buf_text(&tz->chars), tz->chars.len);
-	if (!copy)
+	if (!copy) {
 		tz->failed = true;
-	return (struct slice){copy, copy ? tz->chars.len : 0};
+		return (struct slice){"", 0};
+	}
+	return (struct slice){copy, tz->chars.len};
 }
 
 static const char *space_skip(const char *p, const char *end)

@@ -57,9 +57,11 @@ struct slice slice_no_nul(struct tokenizer *tz, const char *from, const char *to
 	}
 	chars_add(tz, from, to);
 	copy = arena_copy(tz->arena, buf_text(&tz->chars), tz->chars.len);
-	if (!copy)
+	if (!copy) {
 		tz->failed = true;
-	return (struct slice){copy, copy ? tz->chars.len : 0};
+		return (struct slice){"", 0};
+	}
+	return (struct slice){copy, tz->chars.len};
 }
 
 struct slice slice_lower(struct tokenizer *tz, const char *from, const char *to)

@@ -98,6 +98,7 @@ static void names_ids_and_classes_match(void **state)
 	assert_finds("x-card", "x1");
 	assert_finds("linearGradient", "g2");
 	assert_finds("#\\6c 3", "l3");
+	assert_finds("\\0 \\0 \\0 \\0 \\0 \\0 a, \\6c i#l1", "l1");
 	assert_finds("title", "title");
 	assert_finds("p#p1", "p1");
 	assert_finds("ul *", "l1 l2 b1 l3 l4 a1");
