@@ -83,8 +83,8 @@ void lock_take(struct lock *lock) NO_LOCK_ANALYSIS
 
 void lock_drop(struct lock *lock) NO_LOCK_ANALYSIS
 {
+	rank_pop(lock->rank); /* first: whoever takes it next may free it */
 	MUST(pthread_mutex_unlock(&lock->mutex));
-	rank_pop(lock->rank);
 }
 
 void rwlock_init(struct rwlock *lock, enum lock_rank rank)
@@ -112,8 +112,8 @@ void rwlock_write(struct rwlock *lock) NO_LOCK_ANALYSIS
 
 void rwlock_drop(struct rwlock *lock) NO_LOCK_ANALYSIS
 {
-	MUST(pthread_rwlock_unlock(&lock->rwlock));
 	rank_pop(lock->rank);
+	MUST(pthread_rwlock_unlock(&lock->rwlock));
 }
 
 void cond_init(struct cond *cond)
