@@ -108,7 +108,7 @@ static int transfer_begin(struct fetch *fetch)
 
 	if (!transfer)
 		return -1;
-	if (transfer_setup(transfer, &plan) || loop_add(&fetcher->loop, transfer->easy)) {
+	if (transfer_setup(transfer, &plan) || loop_transfer(&fetcher->loop, transfer->easy)) {
 		transfer_free(transfer);
 		return -1;
 	}

@@ -112,7 +112,7 @@ unsigned flow_share(const struct flow *flow);
 void host_sum_up(struct host *host); /* after the shares of its flows changed */
 
 /* hosts_view.c */
-void host_show(const struct host *host, int64_t now_ms, struct host_view *ret_view);
+void host_view_fill(const struct host *host, int64_t now_ms, struct host_view *ret_view);
 void host_dirty(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
 bool host_healthy(const struct host *host, int64_t now_ms);
 

@@ -433,7 +433,7 @@ struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms)
 			item->generation = generation;
 			moved = host->breaker.state != before;
 			if (moved)
-				host_show(host, now_ms, &view);
+				host_view_fill(host, now_ms, &view);
 		}
 		host_place(hosts, host, now_ms);
 	}
@@ -545,7 +545,7 @@ enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 	host->in_flight--;
 	item->flow->in_flight--;
 	if (moved)
-		host_show(host, now_ms, &view);
+		host_view_fill(host, now_ms, &view);
 	flow_settle(hosts, item->flow, now_ms);
 	host_place(hosts, host, now_ms);
 	lock_drop(&hosts->lock);

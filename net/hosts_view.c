@@ -20,7 +20,7 @@ struct host_saved {
 };
 _Static_assert(sizeof(struct host_saved) <= HOST_STATE_BYTES_MAX, "fits what save() promises");
 
-void host_show(const struct host *host, int64_t now_ms, struct host_view *ret_view)
+void host_view_fill(const struct host *host, int64_t now_ms, struct host_view *ret_view)
 {
 	const struct breaker *breaker = &host->breaker;
 	bool closed = breaker->state == BREAKER_CLOSED;
@@ -102,7 +102,7 @@ size_t hosts_list(struct hosts *hosts, const struct hosts_filter *filter, int64_
 			if (filter_takes(filter, host))
 				count = insert_sorted(found, count, limit, host);
 	for (size_t i = 0; i < count; i++)
-		host_show(found[i], now_ms, &views[i]);
+		host_view_fill(found[i], now_ms, &views[i]);
 	lock_drop(&hosts->lock);
 	free(found);
 	return count;
@@ -121,7 +121,7 @@ int hosts_get(struct hosts *hosts, const char *key, int64_t now_ms, struct host_
 	lock_take(&hosts->lock);
 	host = host_find(hosts, key);
 	if (host)
-		host_show(host, now_ms, ret_view);
+		host_view_fill(host, now_ms, ret_view);
 	lock_drop(&hosts->lock);
 	return host ? 0 : not_known(key, err);
 }
@@ -136,7 +136,7 @@ static void host_changed(struct hosts *hosts, struct host *host, int64_t now_ms)
 
 	host_dirty(hosts, host);
 	host_place(hosts, host, now_ms);
-	host_show(host, now_ms, &view);
+	host_view_fill(host, now_ms, &view);
 	lock_drop(&hosts->lock);
 	if (hosts->changed)
 		hosts->changed(hosts->ctx, &view);

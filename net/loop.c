@@ -85,7 +85,7 @@ void loop_done(struct loop *loop)
 		close(loop->epoll_fd);
 }
 
-int loop_add(struct loop *loop, CURL *easy)
+int loop_transfer(struct loop *loop, CURL *easy)
 {
 	return curl_multi_add_handle(loop->multi, easy) == CURLM_OK ? 0 : -1;
 }

@@ -23,7 +23,7 @@ struct loop {
 int loop_init(struct loop *loop, unsigned connections_max, struct err *err);
 void loop_done(struct loop *loop); /* every easy handle was removed */
 
-int loop_add(struct loop *loop, CURL *easy); /* 0, or -1: no memory */
+int loop_transfer(struct loop *loop, CURL *easy); /* 0, or -1: no memory */
 void loop_remove(struct loop *loop, CURL *easy);
 
 /* Waits for sockets, libcurl's timers, a wake-up or until_ms, and lets libcurl work. */
