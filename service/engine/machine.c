@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.c - /proc/stat, /proc/meminfo and cgroup v2 files (proc(5), kernel's
- * admin-guide/cgroup-v2): a few short reads, ten times a second at most. */
+/* machine.c - /proc/stat, /proc/meminfo, /proc/self/task and cgroup v2 files (proc(5);
+ * the kernel's admin-guide/cgroup-v2, scheduler/sched-stats): a few short reads, ten
+ * times a second at most. */
 #include "service/engine/machine.h"
 
 #include "base/clock.h"
@@ -9,7 +10,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,4 +168,24 @@ double machine_memory_share(const struct machine *machine)
 		share = MAX(share, (double)anonymous / (double)machine->memory_max);
 	}
 	return share;
+}
+
+void machine_thread(pid_t tid, int64_t *ret_on_us, bool *ret_ready)
+{
+	char path[64], text[512], *at;
+
+	*ret_on_us = 0;
+	*ret_ready = false;
+	/* "nanoseconds on a CPU, nanoseconds waiting for one, time slices" */
+	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", (int)tid);
+	if (text_read(path, text, sizeof(text))) {
+		int64_t on_ns = strtoll(text, &at, 10);
+		*ret_on_us = (on_ns + strtoll(at, NULL, 10)) / 1000;
+	}
+	/* "tid (name) R …": the wait that is not over yet is not in schedstat. */
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	if (text_read(path, text, sizeof(text))) {
+		at = strrchr(text, ')');
+		*ret_ready = at && at[1] == ' ' && at[2] == 'R';
+	}
 }

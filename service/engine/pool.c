@@ -28,7 +28,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 enum {
 	TICK_MS = 100,
@@ -50,8 +50,8 @@ struct worker {
 	 * monitor, which joins what has left. */
 	_Atomic enum worker_state state;
 	/* Written by the worker, read by the monitor, which only compares: relaxed. */
-	atomic_uint_fast64_t units;  /* begun */
 	atomic_uint_fast64_t sleeps; /* begun and ended: odd while asleep */
+	atomic_int tid;		     /* 0: not running yet */
 	atomic_uint blocks;	     /* depth of pool_block_begin() */
 
 	/* Under the pool's lock. */
@@ -61,8 +61,8 @@ struct worker {
 	struct worker *above, *below; /* in the stack */
 
 	/* The monitor's: as of the last tick. */
-	uint64_t last_units, last_sleeps;
-	int64_t last_cpu_us;
+	uint64_t last_sleeps;
+	int64_t last_on_us;
 };
 
 struct pool {
@@ -279,11 +279,11 @@ static void *worker_main(void *arg)
 	bool stays = true;
 
 	self = worker;
+	atomic_store_explicit(&worker->tid, gettid(), memory_order_relaxed);
 	pthread_setname_np(pthread_self(), "worker");
 	while (stays && !atomic_load_explicit(&pool->stopping, memory_order_relaxed)) {
 		uint64_t seen = atomic_load(&pool->wakes);
 
-		atomic_fetch_add_explicit(&worker->units, 1, memory_order_relaxed);
 		if (pool->config.work(pool->config.ctx, worker->number)) {
 			assert(atomic_load_explicit(&worker->blocks, memory_order_relaxed) == 0);
 			stays = !surplus_take(pool);
@@ -352,7 +352,7 @@ static bool worker_start(struct pool *pool)
 	pool->alive++;
 	lock_drop(&pool->lock);
 	atomic_store(&worker->state, WORKER_ALIVE);
-	worker->last_cpu_us = 0;
+	atomic_store(&worker->tid, 0);
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, POOL_STACK_BYTES);
@@ -379,34 +379,24 @@ static void workers_join(struct pool *pool)
 	}
 }
 
-static int64_t cpu_us(pthread_t thread)
-{
-	struct timespec cpu;
-	clockid_t clock;
-
-	if (pthread_getcpuclockid(thread, &clock) || clock_gettime(clock, &cpu))
-		return 0;
-	return (int64_t)cpu.tv_sec * 1000000 + cpu.tv_nsec / 1000;
-}
-
 /* Is this one off the CPU without having said so?  Notes where it is now. */
-static bool worker_stuck(struct pool *pool, struct worker *worker, int64_t for_ms)
+static bool worker_stuck(struct worker *worker, int64_t for_ms)
 {
-	uint64_t units = atomic_load_explicit(&worker->units, memory_order_relaxed);
 	uint64_t sleeps = atomic_load_explicit(&worker->sleeps, memory_order_relaxed);
-	struct pool_watch watch = {.for_ms = for_ms,
-				   .busy = sleeps == worker->last_sleeps && sleeps % 2 == 0,
-				   .same_unit = units == worker->last_units};
-	int64_t now_us = sleeps % 2 == 0 ? cpu_us(worker->thread) : 0;
+	pid_t tid = atomic_load_explicit(&worker->tid, memory_order_relaxed);
+	bool asleep = sleeps % 2 == 1 || tid == 0;
+	bool says_so = atomic_load_explicit(&worker->blocks, memory_order_relaxed) > 0;
+	/* Without an earlier reading (it is new, or was asleep) there is nothing to compare. */
+	bool busy = !asleep && sleeps == worker->last_sleeps && worker->last_on_us != 0;
+	struct pool_watch watch = {.for_ms = for_ms, .busy = busy};
+	int64_t on_us = 0;
 
-	watch.cpu_ms = (now_us - worker->last_cpu_us) / 1000;
-	if (worker->last_cpu_us == 0)
-		watch.busy = false; /* it was asleep, or is new: nothing to compare with */
-	worker->last_units = units;
+	if (!asleep && !says_so)
+		machine_thread(tid, &on_us, &watch.ready);
+	watch.on_ms = (on_us - worker->last_on_us) / 1000;
 	worker->last_sleeps = sleeps;
-	worker->last_cpu_us = now_us;
-	return pool_stuck(&watch, pool->cpu_share) &&
-	       atomic_load_explicit(&worker->blocks, memory_order_relaxed) == 0;
+	worker->last_on_us = on_us;
+	return !says_so && pool_stuck(&watch);
 }
 
 /* What is dear to find out: once a tick. */
@@ -422,7 +412,7 @@ static void tick(struct pool *pool, int64_t now_ms)
 		struct worker *worker = &pool->workers[i];
 
 		if (atomic_load(&worker->state) == WORKER_ALIVE)
-			pool->stuck += worker_stuck(pool, worker, for_ms);
+			pool->stuck += worker_stuck(worker, for_ms);
 	}
 	workers_join(pool);
 }

@@ -21,7 +21,7 @@ enum {
 };
 
 static const double CPU_STARVE = 0.90, CPU_FULL = 0.95, MEMORY_FULL = 0.80;
-static const double PROBE_GAIN = 1.05, OFF_CPU = 0.20, NEVER_ON_CPU = 0.01;
+static const double PROBE_GAIN = 1.05, ON_CPU = 0.20;
 
 static const char *const reason_names[POOL_REASONS] = {
 	[POOL_STEADY] = "steady",	    [POOL_COMPENSATE] = "compensate",
@@ -36,16 +36,10 @@ const char *pool_reason_name(enum pool_reason reason)
 	return reason_names[reason];
 }
 
-bool pool_stuck(const struct pool_watch *watch, double cpu_share)
+bool pool_stuck(const struct pool_watch *watch)
 {
-	double share;
-
-	if (!watch->busy || watch->for_ms < STUCK_FOR_MS)
-		return false;
-	share = (double)watch->cpu_ms / (double)watch->for_ms;
-	if (cpu_share < CPU_STARVE)
-		return share < OFF_CPU;
-	return watch->same_unit && share < NEVER_ON_CPU;
+	return watch->busy && !watch->ready && watch->for_ms >= STUCK_FOR_MS &&
+	       (double)watch->on_ms < ON_CPU * (double)watch->for_ms;
 }
 
 /* Remembers since when a condition holds. */
@@ -81,9 +75,7 @@ static void observe(struct pool_size *size, const struct pool_sample *sample)
 	since(&size->stalled_since_ms, crowded, now_ms);
 	since(&size->idle_since_ms, quiet, now_ms);
 	since(&size->full_since_ms,
-	      sample->cpu_share >= CPU_FULL &&
-		      able(sample) - MIN(sample->idle, able(sample)) > size->cpus,
-	      now_ms);
+	      crowded && sample->cpu_share >= CPU_FULL && able(sample) > size->cpus, now_ms);
 	size->last_taken = sample->taken;
 	if (size->rate_since_ms == 0) {
 		size->rate_taken = sample->taken;
@@ -97,14 +89,15 @@ static void observe(struct pool_size *size, const struct pool_sample *sample)
 }
 
 /* As many as are missing to the CPUs.  When the wait is long and still grows, what was
- * added blocks too: then a quarter of the blocked, to be there in a few ticks. */
+ * added blocks too: then a share of those, to be there in a few ticks.  It is larger for
+ * the stuck, who are seen once a tick; who says that it blocks is seen at once. */
 static unsigned compensation(const struct pool_size *size, const struct pool_sample *sample)
 {
 	unsigned missing = size->cpus - able(sample);
-	unsigned quarter = (sample->blocked + sample->stuck) / 4;
+	unsigned share = sample->blocked / 4 + sample->stuck / 2;
 	bool grows = sample->oldest_wait_ms > MAX(size->last_wait_ms, STARVE_WAIT_MS);
 
-	return grows ? MAX(missing, quarter) : missing;
+	return grows ? MAX(missing, share) : missing;
 }
 
 /* Rules for when work waits and nobody is idle. */

@@ -7,7 +7,7 @@
  *
  *  - compensate  a blocked or stuck worker is replaced at once: there are as many
  *                that can work as there are CPUs; while a wait above 20 ms
- *                grows, a quarter of the blocked is added;
+ *                grows, a quarter of the blocked and half of the stuck are added;
  *  - stall       nothing taken for 200 ms: one more;
  *  - starve      a wait above 20 ms for two ticks, CPU below 90 %: one more, and
  *  - probe       keep it only if throughput rose by 5 % in a second.
@@ -15,7 +15,7 @@
  * Above memory of 80 % only the last free worker is replaced; above 95 % CPU nothing
  * is added beyond the base (a stall: up to twice the CPUs), and after half a second
  *
- *  - full        what is able to work beyond the CPUs goes.
+ *  - full        what is able to work beyond the CPUs goes, if nobody is idle.
  *  - shrink      a quarter idle for two seconds: a quarter of the idle go, down to
  *                the minimum, and again after two seconds.
  *
@@ -74,13 +74,13 @@ struct pool_decision pool_size_next(struct pool_size *size, const struct pool_sa
 
 /* What a worker did between two samples. */
 struct pool_watch {
-	int64_t for_ms, cpu_ms;
-	bool busy;	/* at both samples, and never idle between them */
-	bool same_unit; /* in one unit of work all the time */
+	int64_t for_ms;
+	int64_t on_ms; /* on the CPU, or ready and waiting for one */
+	bool busy;     /* at both samples, and never idle between them */
+	bool ready;    /* runs, or waits for a CPU, now */
 };
-/* Off the CPU without having said so.  With CPU to spare a worker that hardly uses it
- * waits for something else; on a full machine only one that used none at all in one
- * unit does, for the others wait for the CPU. */
-bool pool_stuck(const struct pool_watch *watch, double cpu_share);
+/* Off the CPU for other reasons than that it is taken, without having said so: in one
+ * long unit, or in many that block. */
+bool pool_stuck(const struct pool_watch *watch);
 
 #endif

@@ -20,11 +20,11 @@
 enum { WORKERS = 512, QUEUE = 1 << 16, TICK_MS = 100 };
 
 struct sim_worker {
-	bool alive, busy, new_unit;
+	bool alive, busy;
 	double cpu_left_ms;
 	int64_t block_left_ms;
-	int64_t busy_since_ms, unit_since_ms;
-	double cpu_tick_ms; /* used since the last tick */
+	int64_t busy_since_ms;
+	int64_t on_tick_ms; /* computing, or ready to, since the last tick */
 };
 
 struct sim {
@@ -73,7 +73,6 @@ static void worker_take(struct sim *sim, struct sim_worker *worker)
 	if (!worker->busy)
 		worker->busy_since_ms = sim->now_ms;
 	worker->busy = true;
-	worker->unit_since_ms = sim->now_ms;
 	worker->cpu_left_ms = sim->cpu_ms;
 	worker->block_left_ms = sim->block_ms;
 }
@@ -117,7 +116,7 @@ static void sim_step(struct sim *sim)
 			continue;
 		if (worker->cpu_left_ms > 0) {
 			worker->cpu_left_ms -= share;
-			worker->cpu_tick_ms += share;
+			worker->on_tick_ms++;
 			sim->cpu_used_ms += share;
 		} else if (worker->block_left_ms > 0) {
 			worker->block_left_ms--;
@@ -142,17 +141,17 @@ static void sim_sample(struct sim *sim, struct pool_sample *ret)
 		struct sim_worker *worker = &sim->workers[i];
 		struct pool_watch watch = {
 			.for_ms = TICK_MS,
-			.cpu_ms = (int64_t)worker->cpu_tick_ms,
+			.on_ms = worker->on_tick_ms,
 			.busy = worker->busy && worker->busy_since_ms <= sim->now_ms - TICK_MS,
-			.same_unit = worker->unit_since_ms <= sim->now_ms - TICK_MS,
+			.ready = worker->cpu_left_ms > 0,
 		};
 
-		worker->cpu_tick_ms = 0;
+		worker->on_tick_ms = 0;
 		ret->idle += worker->alive && !worker->busy;
 		if (sim->says)
 			ret->blocked += worker->busy && worker->cpu_left_ms <= 0;
 		else
-			ret->stuck += pool_stuck(&watch, ret->cpu_share);
+			ret->stuck += pool_stuck(&watch);
 	}
 }
 
@@ -423,18 +422,20 @@ static void full_memory_stops_growth(void **state)
 
 static void waiting_for_a_busy_cpu_is_not_stuck(void **state)
 {
-	/* 5 ms of CPU in 100 ms: stuck with CPU to spare, waiting its turn without. */
-	struct pool_watch watch = {.for_ms = 100, .cpu_ms = 5, .busy = true, .same_unit = true};
+	/* 5 ms on the CPU or ready for it, of 100: stuck.  Ready at the moment, or idle in
+	 * between, or watched for too short: not. */
+	struct pool_watch watch = {.for_ms = 100, .on_ms = 5, .busy = true};
 
 	(void)state;
-	assert_true(pool_stuck(&watch, 0.3));
-	assert_false(pool_stuck(&watch, 0.97));
-	watch.cpu_ms = 0;
-	assert_true(pool_stuck(&watch, 0.97));
-	watch.same_unit = false;
-	assert_false(pool_stuck(&watch, 0.97));
-	watch.busy = false;
-	assert_false(pool_stuck(&watch, 0.3));
+	assert_true(pool_stuck(&watch));
+	watch.ready = true;
+	assert_false(pool_stuck(&watch));
+	watch = (struct pool_watch){.for_ms = 100, .on_ms = 95, .busy = true};
+	assert_false(pool_stuck(&watch));
+	watch = (struct pool_watch){.for_ms = 100, .on_ms = 5};
+	assert_false(pool_stuck(&watch));
+	watch = (struct pool_watch){.for_ms = 20, .on_ms = 1, .busy = true};
+	assert_false(pool_stuck(&watch));
 }
 
 int main(void)
