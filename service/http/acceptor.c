@@ -172,7 +172,7 @@ static bool accept_one(struct acceptor *acceptor, bool *ret_more)
 		turn_away(fd, &err);
 		return true;
 	}
-	loop_add(conn->group->loop, conn);
+	loop_serve(conn->group->loop, conn);
 	return true;
 }
 

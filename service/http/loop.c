@@ -97,7 +97,7 @@ int loop_new(struct MHD_Daemon *daemon, struct loop **ret_loop, struct err *err)
 	return err_set(err, ERR_NO_MEMORY, "HTTP thread");
 }
 
-void loop_add(struct loop *loop, struct conn *conn)
+void loop_serve(struct loop *loop, struct conn *conn)
 {
 	lock_take(&loop->lock);
 	conn->next_added = loop->added;

@@ -7,7 +7,7 @@
  * 140,000 to some hundred requests a second (measured with 0.9.75; 256 connections on
  * two threads).  Called from a loop of our own it never waits itself.
  *
- * Threads    loop_add() and loop_kick() from any thread; _new(), _free() by one.
+ * Threads    loop_serve() and loop_kick() from any thread; _new(), _free() by one.
  * Errors     0, or -1 and *err.
  * Locks      LOCK_LEAF, for the connections that were handed over.
  */
@@ -24,7 +24,7 @@ struct loop;
 int loop_new(struct MHD_Daemon *daemon, struct loop **ret_loop, struct err *err);
 void loop_free(struct loop *loop); /* ends the thread, then the daemon with its connections */
 
-void loop_add(struct loop *loop, struct conn *conn); /* an admitted connection */
+void loop_serve(struct loop *loop, struct conn *conn); /* an admitted connection */
 
 /* After MHD_resume_connection(): without threads of its own the library tells nobody. */
 void loop_kick(struct loop *loop);
