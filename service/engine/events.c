@@ -21,7 +21,6 @@
 #include "base/compiler.h"
 #include "base/limits.h"
 #include "base/lock.h"
-#include "base/units.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -544,35 +543,4 @@ uint64_t events_last_seq(struct events *events)
 	last_seq = events->last_seq;
 	lock_drop(&events->lock);
 	return last_seq;
-}
-
-/* ---- text ---- */
-
-const char *event_type_name(enum event_type type)
-{
-	static const char *const names[] = {
-		[EVENT_STATE] = "state", [EVENT_PROGRESS] = "progress", [EVENT_LOG] = "log",
-		[EVENT_ITEM] = "item",	 [EVENT_END] = "end",
-	};
-
-	return names[type];
-}
-
-void event_format(const struct event *event, struct buf *into)
-{
-	char id[ID_TEXT_LEN + 1], at[INSTANT_TEXT_LEN + 1];
-
-	id_format(&event->job, id);
-	instant_format(event->at_ms, at);
-	buf_printf(into,
-		   "{\"seq\":%" PRIu64 ",\"job\":\"%s\",\"at\":\"%s\",\"type\":\"%s\",\"data\":",
-		   event->seq, id, at, event_type_name(event->type));
-	if (event->type == EVENT_STATE)
-		buf_printf(into, "{\"state\":\"%s\",\"attempt\":%u}", state_name(event->state),
-			   (unsigned)event->attempt);
-	else if (event->type == EVENT_END)
-		buf_printf(into, "{\"state\":\"%s\"}", state_name(event->state));
-	else
-		buf_add_text(into, event->data ? event->data : "{}");
-	buf_add_byte(into, '}');
 }
