@@ -26,9 +26,9 @@ enum {
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */
 	HTTP_HEADERS_MAX          = 64,               /* proxies add a dozen */
-	HTTP_HEADER_BYTES_MAX     = 5 * 1024,         /* what fits into a connection's memory */
+	HTTP_HEADER_BYTES_MAX     = 4608,             /* what fits into a connection's memory */
 	HTTP_URI_BYTES_MAX        = 3 * 1024,
-	HTTP_CONNECTION_BYTES     = 8 * 1024,         /* 10,000 idle streams stay below 120 MiB */
+	HTTP_CONNECTION_BYTES     = 7 * 1024,         /* 10,000 idle streams stay below 120 MiB */
 	HTTP_QUERY_MAX            = 64,               /* names and values of one query */
 	HTTP_ARENA_BYTES_MAX      = 64 * 1024 * 1024, /* what a handler may build for one request */
 	HTTP_REPLY_BYTES_MAX      = 64 * 1024 * 1024, /* a batch's outcomes; more is streamed */
@@ -51,8 +51,6 @@ enum {
 	LIST_SCAN_ROWS_MAX        = 50000,            /* a page may be short rather than slow */
 
 	/* jobs */
-	JOBS_QUEUED_MAX_DEFAULT   = 2000000,
-	JOBS_ACTIVE_MAX_DEFAULT   = 64,               /* running at once; each may have many lanes */
 	JOB_SPEC_BYTES_MAX        = 8 * 1024 * 1024,
 	JOB_TAGS_MAX              = 16,
 	JOB_ATTEMPTS_MAX          = 100,
@@ -69,6 +67,10 @@ enum {
 	RUN_PART_WINDOW_MAX       = 4096,             /* unclaimed parts in memory */
 	RUN_ORDER_WINDOW_MAX      = 256,              /* parts running ahead of the oldest unfinished */
 	RUN_UNSAVED_BYTES_MAX     = 8 * 1024 * 1024,  /* results and parts waiting for a commit, per run */
+	RUN_RESULTS_BYTES_MAX     = 1024 * 1024 * 1024, /* one commit: what gathered and a part as it ends */
+	RUN_PART_BYTES_MAX        = 64 * 1024 * 1024, /* items of one part, or of none, before they are shown */
+	RUN_LEFT_BYTES_MAX        = 256 * 1024 * 1024, /* checkpoints of an earlier attempt, until open returns */
+	RUN_PARKED_MAX            = 1024,             /* parts in memory before their time; others wait in the store */
 	RUN_COMPLETIONS_MAX       = 4096,             /* fetches and timers finished, not yet taken, per lane */
 	RUN_COMMIT_MS             = 200,              /* a crash repeats at most this much of a crawl */
 	RUN_START_NOTE_MS         = 20,               /* shorter runs are told of at their end only */

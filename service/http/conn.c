@@ -186,21 +186,15 @@ void conn_end(struct conn *conn, int64_t now_ms)
 	conn_phase(conn, PHASE_IDLE, now_ms);
 }
 
-void conn_rearm(struct conn *conn)
+bool conn_rearm(struct conn *conn)
 {
+	bool here;
+
 	lock_take(&conn->lock);
 	conn->waker.woken = false;
+	here = !conn->gone;
 	lock_drop(&conn->lock);
-}
-
-bool conn_gone(struct conn *conn)
-{
-	bool gone;
-
-	lock_take(&conn->lock);
-	gone = conn->gone;
-	lock_drop(&conn->lock);
-	return gone;
+	return here;
 }
 
 bool conn_sleep(struct conn *conn, struct MHD_Connection *mhd, bool gathers)
@@ -228,7 +222,7 @@ struct conn *conn_of(struct waker *waker)
 	return CONTAINER_OF(waker, struct conn, waker);
 }
 
-void conn_wake_now_locked(struct conn *conn)
+void conn_resume_locked(struct conn *conn)
 {
 	conn->waker.woken = true;
 	if (conn->state != CONN_SUSPENDED)
@@ -238,7 +232,13 @@ void conn_wake_now_locked(struct conn *conn)
 	atomic_fetch_sub(&conn->conns->suspended, 1);
 	MHD_resume_connection(conn->mhd);
 	conn->mhd = NULL;
-	loop_kick(conn->group->loop);
+}
+
+void conns_kick(struct conns *conns)
+{
+	for (unsigned i = 0; i < conns->groups_count; i++)
+		if (conns->groups[i].loop)
+			loop_kick(conns->groups[i].loop);
 }
 
 /* Into the list that the reaper flushes; the first one tells it. */
@@ -260,14 +260,21 @@ static void wake_gather_locked(struct conn *conn) REQUIRES(conn->lock)
 		eventfd_write(conns->wake_fd, 1);
 }
 
+void conn_wake_locked(struct conn *conn)
+{
+	if (conn->state == CONN_SUSPENDED && conn->gathers &&
+	    atomic_load(&conn->group->suspended) > HTTP_WAKE_AT_ONCE_MAX) {
+		wake_gather_locked(conn);
+		return;
+	}
+	conn_resume_locked(conn);
+	loop_kick(conn->group->loop);
+}
+
 void conn_wake(struct conn *conn)
 {
 	lock_take(&conn->lock);
-	if (conn->state == CONN_SUSPENDED && conn->gathers &&
-	    atomic_load(&conn->group->suspended) > HTTP_WAKE_AT_ONCE_MAX)
-		wake_gather_locked(conn);
-	else
-		conn_wake_now_locked(conn);
+	conn_wake_locked(conn);
 	lock_drop(&conn->lock);
 }
 
@@ -286,9 +293,10 @@ void conns_flush(struct conns *conns)
 		next = waker->next;
 		waker->queued = false;
 		if (waker->woken)
-			conn_wake_now_locked(conn);
+			conn_resume_locked(conn);
 		lock_drop(&conn->lock);
 	}
+	conns_kick(conns);
 }
 
 void conns_wake_all(struct conns *conns)
@@ -301,7 +309,8 @@ void conns_wake_all(struct conns *conns)
 		if (!conn->ready)
 			continue;
 		lock_take(&conn->lock);
-		conn_wake_now_locked(conn);
+		conn_resume_locked(conn);
 		lock_drop(&conn->lock);
 	}
+	conns_kick(conns);
 }

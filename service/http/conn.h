@@ -122,17 +122,18 @@ void conn_begin(struct conn *conn, struct request *request);
 void conn_end(struct conn *conn, int64_t now_ms);
 void conn_phase(struct conn *conn, enum conn_phase phase, int64_t now_ms);
 
-/* Before a callback: wakes from now on count as new. */
-void conn_rearm(struct conn *conn);
+/* Before a callback: wakes from now on count as new.  False: the client has gone. */
+bool conn_rearm(struct conn *conn);
 /* Suspends unless a wake came since conn_rearm(), the client has gone or the server
  * stops; false then: ask again. */
 bool conn_sleep(struct conn *conn, struct MHD_Connection *mhd, bool gathers);
-bool conn_gone(struct conn *conn);
 
 struct conn *conn_of(struct waker *waker);
 void conn_wake(struct conn *conn) EXCLUDES(conn->lock);
-/* At once, whoever sleeps: what is finished must not wait for company. */
-void conn_wake_now_locked(struct conn *conn) REQUIRES(conn->lock);
+void conn_wake_locked(struct conn *conn) REQUIRES(conn->lock);
+/* Never gathered, but its thread is not told: for many in a row, then conns_kick(). */
+void conn_resume_locked(struct conn *conn) REQUIRES(conn->lock);
+void conns_kick(struct conns *conns);
 
 void conns_flush(struct conns *conns);	  /* acts on gathered wakes */
 void conns_wake_all(struct conns *conns); /* everybody who sleeps */

@@ -47,6 +47,16 @@ static enum MHD_Result refuse(struct request *request, const struct err *err)
 	return queue(request);
 }
 
+static void verdict_set(struct request *request, const struct err *err)
+{
+	static const struct err no_memory = {.code = ERR_NO_MEMORY};
+	struct err *copy = arena_alloc(&request->arena, sizeof(*copy));
+
+	if (copy)
+		*copy = *err;
+	request->verdict = copy ? copy : &no_memory;
+}
+
 static int judge_route(struct request *request, const struct rules *rules, struct err *err)
 {
 	struct buf allow = BUF(200);
@@ -94,6 +104,7 @@ static int judge(struct request *request, const struct rules *rules, struct err 
 		if (auth_check(rules->auth, gate->authorization, scope, &request->token_name,
 			       &denied)) {
 			request->members_count = request->headers_count = 0;
+			buf_clear(&request->headers);
 			*err = denied;
 			return -1;
 		}
@@ -103,7 +114,7 @@ static int judge(struct request *request, const struct rules *rules, struct err 
 
 static size_t body_limit(const struct request *request)
 {
-	if (request->verdict.code || !request->route || !(request->route->flags & ROUTE_BODY))
+	if (request->verdict || !request->route || !(request->route->flags & ROUTE_BODY))
 		return BODY_IGNORED_MAX;
 	return request->route->body_bytes_max ? request->route->body_bytes_max
 					      : HTTP_BODY_BYTES_MAX;
@@ -127,8 +138,8 @@ static enum MHD_Result expect_body(struct request *request)
 	if (!gate->chunked && gate->length == 0)
 		return MHD_YES;
 	request->body.max = body_limit(request);
-	if (request->verdict.code && (gate->chunked || gate->length > BODY_IGNORED_MAX))
-		return refuse(request, &request->verdict);
+	if (request->verdict && (gate->chunked || gate->length > BODY_IGNORED_MAX))
+		return refuse(request, request->verdict);
 	if (gate->length > request->body.max) {
 		too_large(request, &err);
 		return refuse(request, &err);
@@ -136,7 +147,7 @@ static enum MHD_Result expect_body(struct request *request)
 	/* Chunk sizes are parsed leniently too: nothing may follow such a body. */
 	if (gate->chunked)
 		request->close_after = true;
-	if (gate->length <= BODY_RESERVE_MAX && !request->verdict.code)
+	if (gate->length <= BODY_RESERVE_MAX && !request->verdict)
 		buf_room(&request->body, (size_t)gate->length);
 	conn_phase(request->conn, PHASE_BODY, clock_ms());
 	return MHD_YES;
@@ -154,7 +165,7 @@ enum MHD_Result exchange_head(struct request *request, const struct rules *rules
 	if (request_parse_uri(request, &err) || judge(request, rules, &err)) {
 		if (err.code == ERR_BAD_REQUEST)
 			return refuse(request, &err);
-		request->verdict = err;
+		verdict_set(request, &err);
 	}
 	return expect_body(request);
 }
@@ -162,14 +173,18 @@ enum MHD_Result exchange_head(struct request *request, const struct rules *rules
 enum MHD_Result exchange_body(struct request *request, const char *bytes, size_t len)
 {
 	struct buf *body = &request->body;
+	struct err err;
 
 	atomic_fetch_add_explicit(&request->conn->received, len, memory_order_relaxed);
-	if (!request->verdict.code && len > body->max - MIN(body->len, body->max))
-		too_large(request, &request->verdict);
-	else if (!request->verdict.code && buf_add(body, bytes, len))
-		err_set(&request->verdict, ERR_NO_MEMORY, "body of the request");
-	if (!request->verdict.code)
-		return MHD_YES;
+	if (!request->verdict) {
+		if (len > body->max - MIN(body->len, body->max))
+			too_large(request, &err);
+		else if (buf_add(body, bytes, len))
+			err_set(&err, ERR_NO_MEMORY, "body of the request");
+		else
+			return MHD_YES;
+		verdict_set(request, &err);
+	}
 	buf_done(body);
 	request->discarded += len;
 	return request->discarded > HTTP_BODY_BYTES_MAX ? MHD_NO : MHD_YES;
@@ -187,10 +202,11 @@ static void handle(struct request *request)
 			return;
 		}
 	}
-	if (request->verdict.code == ERR_METHOD_NOT_ALLOWED && request->method == METHOD_OPTIONS)
+	if (request->verdict && request->verdict->code == ERR_METHOD_NOT_ALLOWED &&
+	    request->method == METHOD_OPTIONS)
 		reply_empty(request, 204); /* Allow is already among the headers */
-	else if (request->verdict.code)
-		reply_problem(request, &request->verdict);
+	else if (request->verdict)
+		reply_problem(request, request->verdict);
 	else
 		request->route->handle(request);
 }
@@ -216,8 +232,7 @@ enum MHD_Result exchange_advance(struct request *request)
 			reply_problemf(request, ERR_INTERNAL, "the handler gave no answer");
 			continue;
 		}
-		conn_rearm(conn);
-		if (conn_gone(conn))
+		if (!conn_rearm(conn))
 			return MHD_NO;
 		if (request->answer == ANSWER_LATER && later_finished(request)) {
 			later_finish(request);

@@ -31,7 +31,12 @@ struct MHD_Connection;
 struct MHD_Response;
 struct server;
 
-enum { REPLY_HEADERS_MAX = 12, PROBLEM_MEMBERS_MAX = 6, REQUEST_ID_MAX = 128 };
+enum {
+	REPLY_HEADERS_MAX = 12,
+	PROBLEM_MEMBERS_MAX = 6,
+	REQUEST_ID_MAX = 128,
+	REPLY_HEADER_BYTES_MAX = 4096
+};
 
 enum answer { ANSWER_NONE, ANSWER_LATER, ANSWER_WAIT, ANSWER_READY, ANSWER_SENT };
 
@@ -69,8 +74,8 @@ struct request {
 	size_t queries_count;
 	const char *token_name;
 	struct buf body;
-	struct err verdict; /* decided before the body arrived; ERR_NONE: go on */
-	uint64_t discarded; /* body bytes that nobody wants */
+	const struct err *verdict; /* decided before the body arrived; NULL: go on */
+	uint64_t discarded;	   /* body bytes that nobody wants */
 	struct arena arena;
 	char id[32];
 	const char *given_id;
@@ -87,7 +92,7 @@ struct request {
 	int64_t retry_after_ms;
 	struct MHD_Response *response;
 	unsigned headers_count, members_count;
-	struct pair headers[REPLY_HEADERS_MAX];
+	struct buf headers; /* name NUL value NUL …, until the response has them */
 	struct pair members[PROBLEM_MEMBERS_MAX]; /* values are JSON */
 
 	size_t uri_len;

@@ -55,7 +55,7 @@ static void on_disconnect(struct reaper *reaper, uint64_t data)
 	lock_take(&conn->lock);
 	if (conn->state != CONN_FREE && conn->generation == (uint32_t)(data >> 32)) {
 		conn->gone = true;
-		conn_wake_now_locked(conn);
+		conn_wake_locked(conn);
 	}
 	lock_drop(&conn->lock);
 }
@@ -106,14 +106,14 @@ static void look_at_locked(struct reaper *reaper, struct conn *conn, int64_t now
 	if (conn->state == CONN_SUSPENDED) {
 		if (conn->waker.at_ms && conn->waker.at_ms <= now_ms) {
 			conn->waker.at_ms = 0;
-			conn_wake_now_locked(conn);
+			conn_resume_locked(conn);
 		} else if (!conn->watched && now_ms - conn->slept_at_ms >= WATCH_AFTER_MS) {
 			watch_locked(reaper, conn);
 		}
 	} else if (conn->state == CONN_RUNNING && !conn->reaped && is_late(reaper, conn, now_ms)) {
 		conn->reaped = true;
-		shutdown(conn->fd, SHUT_RDWR);
 		atomic_fetch_add(&reaper->conns->reaped, 1);
+		shutdown(conn->fd, SHUT_RDWR);
 	}
 }
 
@@ -130,6 +130,7 @@ static void make_round(struct reaper *reaper, int64_t now_ms)
 		look_at_locked(reaper, conn, now_ms);
 		lock_drop(&conn->lock);
 	}
+	conns_kick(reaper->conns);
 }
 
 static void on_event(struct reaper *reaper, uint64_t data, int64_t now_ms)

@@ -21,19 +21,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void header_add(struct request *request, const char *name, const char *value)
-{
-	assert(request->headers_count < REPLY_HEADERS_MAX);
-	if (!value)
-		return; /* no memory: a header less */
-	for (const char *at = value; *at; at++)
-		assert((unsigned char)*at >= ' ' && *at != 0x7F);
-	request->headers[request->headers_count++] = (struct pair){name, value};
-}
-
 void reply_header(struct request *request, const char *name, const char *value)
 {
-	header_add(request, arena_text(&request->arena, name), arena_text(&request->arena, value));
+	assert(request->headers_count < REPLY_HEADERS_MAX);
+	for (const char *at = value; *at; at++)
+		assert((unsigned char)*at >= ' ' && *at != 0x7F);
+	request->headers_count++;
+	buf_add(&request->headers, name, strlen(name) + 1);
+	buf_add(&request->headers, value, strlen(value) + 1);
 }
 
 void reply_headerf(struct request *request, const char *name, const char *fmt, ...)
@@ -49,6 +44,21 @@ void reply_headerf(struct request *request, const char *name, const char *fmt, .
 	buf_done(&value);
 }
 
+/* Without memory for all of them there are none. */
+static void headers_move(struct request *request, struct MHD_Response *response)
+{
+	const char *name = buf_text(&request->headers);
+
+	for (unsigned i = 0; buf_ok(&request->headers) && i < request->headers_count; i++) {
+		const char *value = name + strlen(name) + 1;
+
+		MHD_add_response_header(response, name, value);
+		name = value + strlen(value) + 1;
+	}
+	buf_done(&request->headers);
+	request->headers_count = 0;
+}
+
 /* The response takes its headers; server.c queues it. */
 void reply_response(struct request *request, int status, const char *content_type,
 		    struct MHD_Response *response)
@@ -62,9 +72,7 @@ void reply_response(struct request *request, int status, const char *content_typ
 	if (content_type)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 	MHD_add_response_header(response, "X-Request-Id", request_id(request));
-	for (unsigned i = 0; i < request->headers_count; i++)
-		MHD_add_response_header(response, request->headers[i].name,
-					request->headers[i].value);
+	headers_move(request, response);
 	if (request->close_after)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
@@ -233,7 +241,7 @@ void later_done(struct later *later)
 	abandoned = later->abandoned;
 	later->done = true;
 	if (!abandoned)
-		conn_wake_now_locked(request->conn);
+		conn_wake_locked(request->conn);
 	lock_drop(&request->conn->lock);
 	if (abandoned) {
 		later->release(later->ctx);

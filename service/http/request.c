@@ -34,6 +34,7 @@ struct request *request_new(struct server *server, struct conn *conn, const char
 	memcpy(request->uri + len + 1, uri, len);
 	request->raw_path = request->uri;
 	buf_init(&request->body, HTTP_BODY_BYTES_MAX);
+	buf_init(&request->headers, REPLY_HEADER_BYTES_MAX);
 	arena_init(&request->arena, HTTP_ARENA_BYTES_MAX);
 	return request;
 }
@@ -50,6 +51,7 @@ void request_unref(struct request *request)
 	if (request->response)
 		MHD_destroy_response(request->response);
 	buf_done(&request->body);
+	buf_done(&request->headers);
 	arena_done(&request->arena);
 	free(request);
 }

@@ -49,6 +49,7 @@ const char *server_url(const struct server *server); /* "http://127.0.0.1:41234"
 unsigned server_drain(struct server *server, int64_t wait_ms_max);
 bool server_draining(const struct server *server);
 
+/* Every struct later must be done by now: who completes them is stopped before. */
 void server_free(struct server *server);
 
 /* What happened on one route since the start. */

@@ -11,8 +11,9 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 
-/* What libmicrohttpd allocates for each stream of known length. */
-enum { STREAM_BLOCK_BYTES = 16 * 1024 };
+/* What libmicrohttpd allocates for a response; chunked ones, which may be many and idle,
+ * write into the connection's own memory instead. */
+enum { BLOCK_BYTES = 16 * 1024, BLOCK_BYTES_CHUNKED = 256 };
 
 struct waker *request_waker(struct request *request)
 {
@@ -66,13 +67,12 @@ static ssize_t on_read(void *cls, uint64_t pos, char *into, size_t room)
 	for (;;) {
 		ssize_t n;
 
-		if (conn_gone(conn))
+		if (!conn_rearm(conn))
 			return MHD_CONTENT_READER_END_WITH_ERROR;
 		if (request->endless && server_draining(request->server))
 			return MHD_CONTENT_READER_END_OF_STREAM;
 		if (server_stopping(request->server))
 			return MHD_CONTENT_READER_END_WITH_ERROR;
-		conn_rearm(conn);
 		n = request->reader->read(request->callback_ctx, into, room);
 		assert(n >= STREAM_FAIL && (n < 0 || (size_t)n <= room));
 		if (n > 0) {
@@ -108,7 +108,8 @@ void reply_stream(struct request *request, int status, const char *content_type,
 	request_ref(request);
 	response = MHD_create_response_from_callback(
 		length == STREAM_UNKNOWN ? MHD_SIZE_UNKNOWN : (uint64_t)length,
-		length == STREAM_UNKNOWN ? 1024 : STREAM_BLOCK_BYTES, on_read, request, on_close);
+		length == STREAM_UNKNOWN ? BLOCK_BYTES_CHUNKED : BLOCK_BYTES, on_read, request,
+		on_close);
 	if (!response)
 		on_close(request);
 	reply_response(request, status, content_type, response);
