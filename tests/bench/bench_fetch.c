@@ -60,7 +60,7 @@ static unsigned bare_epoll(void)
 		return 0;
 	for (; started < at_once; started++) {
 		easies[started] = easy_make(&bytes);
-		loop_add(&loop, easies[started]);
+		loop_transfer(&loop, easies[started]);
 	}
 	while (ended < fetches) {
 		loop_run(&loop, INT64_MAX);
@@ -70,7 +70,7 @@ static unsigned bare_epoll(void)
 			loop_remove(&loop, easy);
 			if (started < fetches) {
 				started++;
-				loop_add(&loop, easy);
+				loop_transfer(&loop, easy);
 			}
 		}
 	}
