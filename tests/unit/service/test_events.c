@@ -165,11 +165,12 @@ static void a_large_commit_is_published_whole(void **state)
 {
 	/* 1,000 events in one call: more than one batch of copies. */
 	static struct event batch[1000];
+	static char data[] = "{}";
 	struct events *events = events_make();
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(batch); i++)
-		batch[i] = (struct event){.seq = i + 1, .job = job_a, .data = "{}"};
+		batch[i] = (struct event){.seq = i + 1, .job = job_a, .data = data};
 	events_publish(events, batch, ARRAY_LEN(batch));
 	assert_string_equal(seqs(events, NULL, 510, 4), "511 512 513 514 ");
 	assert_string_equal(seqs(events, NULL, 998, 4), "999 1000 ");
@@ -400,6 +401,7 @@ static void an_event_is_written_as_the_contract_says(void **state)
 	/* The shapes of API.md's Event. */
 	struct event event = {
 		.seq = 17, .at_ms = 1795219200123, .state = JOB_RUNNING, .attempt = 1};
+	char data[] = "{\"text\":\"hello\"}";
 	struct buf text = BUF(1024);
 
 	(void)state;
@@ -418,7 +420,7 @@ static void an_event_is_written_as_the_contract_says(void **state)
 		strstr(buf_text(&text), "\"type\":\"end\",\"data\":{\"state\":\"completed\"}}"));
 	buf_clear(&text);
 	event.type = EVENT_LOG;
-	event.data = "{\"text\":\"hello\"}";
+	event.data = data;
 	event_format(&event, &text);
 	assert_non_null(strstr(buf_text(&text), "\"type\":\"log\",\"data\":{\"text\":\"hello\"}}"));
 	buf_done(&text);
