@@ -32,8 +32,10 @@ struct engine_config {
 
 int engine_new(const struct engine_config *config, struct engine **ret_engine, struct err *err);
 int engine_start(struct engine *engine, struct err *err); /* loads what is pending */
-/* Runs commit and yield, at most for_ms; then engine_free() may be called.  Returns
- * the number of runs that did not make it. */
+/* Runs commit and yield, at most for_ms; nothing is started any more.  Returns the
+ * number of runs that did not make it: when there are any, leave both store and engine
+ * to the end of the process.  Else close the store, then free the engine: what the
+ * store still had to commit may call back. */
 unsigned engine_drain(struct engine *engine, int64_t for_ms);
 void engine_free(struct engine *engine);
 
@@ -82,6 +84,9 @@ bool engine_live(struct engine *engine, const struct id *id, struct engine_live 
 
 void engine_pool_view(struct engine *engine, struct pool_view *ret);
 void engine_sched_view(struct engine *engine, struct sched_view *ret);
+
+/* From the fetcher: starts of fetches that were refused as too many may be tried again. */
+void engine_fetch_room(struct engine *engine);
 
 /* Calls from the store: jobs became pending by themselves (due, or found at open). */
 void engine_jobs_due(struct engine *engine, const struct event *events, size_t count);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_core.h - the engine from inside: what engine*.c and run*.c share.
+ *
+ *   engine.c       new, start, drain, free; workers; the table of active runs
+ *   engine_jobs.c  submit, moves, patch: the store first, then window and runs
+ *   engine_house.c the housekeeping thread: what has a time or needs a read
+ *
+ * Threads    every function from any thread.
+ * Locks      LOCK_ENGINE.
+ */
+#ifndef SERVICE_ENGINE_ENGINE_CORE_H
+#define SERVICE_ENGINE_ENGINE_CORE_H
+
+#include "base/lock.h"
+#include "service/engine/engine.h"
+#include "service/engine/run.h"
+#include "service/engine/timers.h"
+
+#include <stdatomic.h>
+
+enum {
+	ENGINE_BUCKETS = 1024,	   /* of the table of active runs: a power of two */
+	ENGINE_DUE_MAX = 1024,	   /* jobs that became pending, to be loaded one by one */
+	ENGINE_FREE_RUNS_MAX = 64, /* kept for the next jobs */
+	ENGINE_ENDING_MAX = 4096,  /* runs whose end waits for its commit; then no new ones */
+	ENGINE_TICK_MS = 20,	   /* housekeeping while anything runs */
+	ENGINE_IDLE_MS = 1000,	   /* and while nothing does */
+	ENGINE_LOAD_ROWS = 2048,   /* of a refill of the window */
+	ENGINE_QUIET_TICKS = 5,	   /* until it counts as idle: tiny jobs do not wake it each time */
+	ENGINE_DRAIN_MS = 50,	   /* between two looks of a drain */
+	ENGINE_SWEEP_MS = 60 * 1000,
+	ENGINE_SWEEP_JOBS = 1000,
+};
+
+struct engine {
+	struct engine_config config;
+	struct sched *sched;
+	struct pool *pool;
+	struct timers *timers;
+	unsigned cpus;
+	_Atomic bool draining;	  /* written by engine_drain, read by workers: no new runs */
+	_Atomic bool loading;	  /* a load of the window reads the store (engine_house.c) */
+	_Atomic bool house_idle;  /* housekeeping sleeps for long; whoever clears it wakes it */
+	_Atomic int64_t memory;	  /* reserved by runs */
+	_Atomic bool closing_any; /* `closing` has one; written under the lock, read by workers */
+
+	struct lock lock;
+	struct run *buckets[ENGINE_BUCKETS] GUARDED_BY(lock);
+	unsigned active GUARDED_BY(lock); /* in the buckets */
+	unsigned ending GUARDED_BY(lock); /* of these: their end waits for its commit */
+	struct run *free_runs GUARDED_BY(lock);
+	unsigned free_runs_count GUARDED_BY(lock);
+	struct run *closing GUARDED_BY(lock);  /* runs that a worker shall leave and close */
+	struct run *unposted GUARDED_BY(lock); /* runs whose end the store did not take yet */
+	struct id due[ENGINE_DUE_MAX] GUARDED_BY(lock);
+	size_t due_count GUARDED_BY(lock);
+	bool due_lost GUARDED_BY(lock); /* there were more */
+	bool kicked GUARDED_BY(lock);
+	bool stopping GUARDED_BY(lock);
+	struct cond house; /* kicked or stopping */
+	struct cond empty; /* active fell to 0 */
+	pthread_t house_thread;
+	bool house_started;
+};
+
+/* engine.c: the table.  A run is in it from its start until its end is committed. */
+struct run *engine_run_find(struct engine *engine, const struct id *id); /* +1 reference */
+/* A run for the task.  NULL: the task waits for the end of a run of the same job, or there
+ * is no memory (then its job waits in the store for a restart); it was taken over. */
+struct run *engine_run_add(struct engine *engine, struct task *task);
+void engine_run_drop(struct run *run);
+void engine_run_recycle(struct run *run); /* its last reference is gone */
+/* All active runs with a reference each; the caller frees the array. */
+size_t engine_runs(struct engine *engine, struct run ***ret_runs);
+
+void engine_close_soon(struct run *run);   /* a worker shall run_leave() it */
+void engine_unposted_add(struct run *run); /* housekeeping shall run_post() it */
+void engine_kick(struct engine *engine);   /* housekeeping has something to do now */
+void engine_busy(struct engine *engine);   /* something runs: tick */
+bool engine_ending(struct run *run);	   /* false: too many; it leaves when committed */
+
+/* Adds to the ready window; what does not fit is freed (the store has it). */
+void engine_ready(struct engine *engine, struct task **tasks, size_t count);
+
+void engine_house(struct engine *engine); /* the thread's body */
+
+#endif
