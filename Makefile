@@ -76,18 +76,24 @@ $(foreach room,$(ROOMS),$(eval $(call room_template,$(room))))
 
 # tests/unit/<room>/test_<file>.c; what several tests share is tests/lib/*.c
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort))
-# An archive, last in its group: a test takes the members that it needs, and the engine's own
-# run_* verbs go before those of the fake.
-TEST_LIB   := $(BUILD)/tests/lib.a
+# Archives, so that a test takes only the members that it needs.  The fakes of run.h are for the
+# tests of handlers; in those of the service the engine's own verbs stand.
+TEST_LIB       := $(BUILD)/tests/lib.a
+FAKES          := $(BUILD)/tests/fakes.a
+LINK_handlers_test := $(FAKES)
 
-$(TEST_LIB): $(call objects,tests/lib)
+$(TEST_LIB): $(filter-out $(BUILD)/tests/lib/fake_%,$(call objects,tests/lib))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(FAKES): $(filter $(BUILD)/tests/lib/fake_%,$(call objects,tests/lib))
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
 define unit_template
-$(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $$(TEST_LIB) $$(LINK_$(1))
+$(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $$(LINK_$(1)) $$(LINK_$(1)_test) $$(TEST_LIB)
 	$(Q)echo "  LD $$@"
-	$(Q)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(LINK_$(1)) $$(TEST_LIB) -Wl,--end-group $$(LIBS) -lcmocka
+	$(Q)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(LINK_$(1)) $$(LINK_$(1)_test) $$(TEST_LIB) -Wl,--end-group $$(LIBS) -lcmocka
 endef
 $(foreach room,$(ROOMS),$(eval $(call unit_template,$(room))))
 
