@@ -433,7 +433,6 @@ static bool pause_broken(struct store *store)
 /* Until the store can be written again.  -1: it is closing. */
 static int recover(struct store *store, struct err *err)
 {
-	broken_set(store, err->code == ERR_DISK_FULL ? ERR_DISK_FULL : ERR_STORE);
 	for (;;) {
 		queue_fail(store, err);
 		if (reopen(store, err) == 0)
@@ -447,10 +446,12 @@ static int recover(struct store *store, struct err *err)
 
 static void batch_fail(struct batch *batch, struct op_list *ops, struct err *err)
 {
-	for (struct store_op *op = batch->away.first; op; op = op->next)
-		results_returned(batch->store, op);
 	if (err->code != ERR_DISK_FULL && err->code != ERR_NO_MEMORY)
 		err->code = ERR_STORE;
+	/* first: who is told of the failure finds the door closed */
+	broken_set(batch->store, err->code == ERR_DISK_FULL ? ERR_DISK_FULL : ERR_STORE);
+	for (struct store_op *op = batch->away.first; op; op = op->next)
+		results_returned(batch->store, op);
 	list_fail(&batch->ops, err);
 	list_fail(&batch->away, err);
 	for (struct store_op *op = ops->first; op; op = op->next)
