@@ -81,7 +81,7 @@ static int bind_first(struct acceptor *acceptor, const struct addrinfo *info)
 
 static void url_write(struct acceptor *acceptor)
 {
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = {0};
 	socklen_t len = sizeof(bound);
 	char port[NI_MAXSERV] = "0";
 	char host[INET6_ADDRSTRLEN] = "";

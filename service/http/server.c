@@ -32,8 +32,9 @@ enum {
 	THREADS_MIN = 2, /* one that is busy with a large answer must not stop all */
 	THREADS_MAX = 64,
 	HOSTS_MAX_ALLOWED = 64,
-	FILES_OF_OTHERS = 2048, /* store, fetches, inputs */
-	DRAIN_CUT_MS = 1000,	/* for sending the 503s */
+	HOSTS_TEXT_MAX = 64 * 1024, /* those as JSON; a name has at most 255 bytes */
+	FILES_OF_OTHERS = 2048,	    /* store, fetches, inputs */
+	DRAIN_CUT_MS = 1000,	    /* for sending the 503s */
 };
 
 const int64_t route_bucket_us[ROUTE_BUCKETS] = {100,   250,   500,    1000,   2500,    5000,
@@ -270,7 +271,7 @@ int server_new(const struct server_config *config, struct server **ret_server, s
 	files_raise(&server->config);
 	lock_init(&server->lock, LOCK_SERVER);
 	cond_init(&server->ended);
-	buf_init(&server->allowed_hosts, 64 * 1024);
+	buf_init(&server->allowed_hosts, HOSTS_TEXT_MAX);
 	if (conns_init(&server->conns, server->config.connections_max,
 		       server->config.connections_per_address_max, server->config.threads, err)) {
 		free(server);

@@ -223,6 +223,23 @@ static void expect_status(const char *text, int status, const char *contains)
 	raw_answer_done(&answer);
 }
 
+static void serves_heads_up_to_its_limits(void **state)
+{
+	/* One long field, many short ones, a long URI: each alone fits the connection. */
+	char text[8192];
+	int len = snprintf(text, sizeof(text), HEAD);
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, "H%02d: %040d\r\n", i, 0);
+	snprintf(text + len, sizeof(text) - (size_t)len, LAST);
+	expect_status(text, 200, "");
+	snprintf(text, sizeof(text), HEAD "X: %04500d\r\n" LAST, 0);
+	expect_status(text, 200, "");
+	snprintf(text, sizeof(text), "GET /a?x=%03000d HTTP/1.1\r\nHost: localhost\r\n" LAST, 0);
+	expect_status(text, 200, "");
+}
+
 static void keeps_to_its_limits(void **state)
 {
 	/* Too many fields, too long a URI, too large a head or body: each has its status. */
@@ -296,6 +313,7 @@ int main(void)
 		cmocka_unit_test(accepts_what_the_standard_allows),
 		cmocka_unit_test(answers_pipelined_requests_in_order),
 		cmocka_unit_test(ends_the_connection_after_a_chunked_body),
+		cmocka_unit_test(serves_heads_up_to_its_limits),
 		cmocka_unit_test(keeps_to_its_limits),
 		cmocka_unit_test(serves_only_its_own_names_and_pages),
 		cmocka_unit_test(says_what_a_path_knows),
