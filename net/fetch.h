@@ -44,7 +44,7 @@ struct fetcher_config {
 
 	/* A start was refused with ERR_LIMIT, and now there is room again.  NULL: not told. */
 	void (*room)(void *ctx);
-	/* A breaker changed its state.  NULL: not told. */
+	/* A breaker changed its state; also from the thread that steers it.  NULL: not told. */
 	void (*host_changed)(void *ctx, const struct host_view *host);
 	/* Remember `state` for `key` (at most HOST_STATE_BYTES_MAX bytes); len 0: forget it.
 	 * Only queues: it must not wait.  What was remembered is handed back, once at start,
@@ -75,10 +75,10 @@ struct fetch_request {
 	int64_t timeout_ms;    /* one attempt, without waiting: FETCH_TOTAL_MS */
 	int64_t connect_ms;    /* FETCH_CONNECT_MS */
 	size_t body_bytes_max; /* decoded: FETCH_BODY_BYTES_MAX */
-	bool keep_redirects;   /* a 3xx is the result instead of being followed */
 
 	struct retry_policy retry;
 	enum hosts_on_open on_open; /* HOSTS_PARK */
+	bool keep_redirects;	    /* a 3xx is the result instead of being followed */
 	struct breaker_policy breaker;
 };
 

@@ -74,12 +74,12 @@ struct hosts_item {
 	unsigned per_host;   /* in flight at this host for this owner; 0: HOSTS_PER_HOST (public),
 				HOSTS_PER_HOST_INSIDE; at most HOSTS_PER_HOST_MAX, …_INSIDE_MAX */
 	int64_t delay_ms;    /* between starts; at public hosts at least HOSTS_DELAY_MS */
-	bool inside;	     /* the host is an address in --allow-net: no name to wait for */
 	int64_t start_ms;    /* not before this instant (a back-off) */
 	int64_t deadline_ms; /* 0: none */
 	struct breaker_policy breaker;
-	bool front; /* goes in front of the owner's others */
-	bool retry; /* a later attempt: starts when the retry budgets allow it */
+	bool inside; /* the host is an address in --allow-net: no name to wait for */
+	bool front;  /* goes in front of the owner's others */
+	bool retry;  /* a later attempt: starts when the retry budgets allow it */
 
 	/* the table's */
 	enum hosts_item_state state;
