@@ -36,7 +36,6 @@
 	X(LOCK_HOSTS,       "net/hosts: the table of hosts") \
 	X(LOCK_RESOLVER,    "net/resolve: names waiting for an address") \
 	X(LOCK_ORIGIN,      "tests/lib: the origin server of tests") \
-	X(LOCK_STORE_FILES, "store/results: open result files") \
 	X(LOCK_STORE_SYNC,  "store/results: work for the results thread") \
 	X(LOCK_STORE_QUEUE, "store/writer: operations waiting for a commit") \
 	X(LOCK_STORE_READ,  "store/readers: the pool of read-only connections") \

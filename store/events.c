@@ -154,7 +154,7 @@ int events_flush(struct batch *batch, struct err *err)
 	put_blob(&s, records, len);
 	rc = statement_run(&s, err);
 	free(records);
-	while (rc == 0 && last_seq - store->kept_seq >= EVENTS_KEPT_MAX)
+	while (rc == 0 && last_seq - store->kept_seq >= store->config.events_kept_max)
 		rc = oldest_drop(batch->db, &store->kept_seq, err);
 	return rc;
 }

@@ -99,6 +99,8 @@ static struct store *store_new(const struct store_config *config, struct err *er
 	store->config = *config;
 	store->config.dir = store->dir;
 	store->config.vfs = store->vfs;
+	if (store->config.events_kept_max == 0)
+		store->config.events_kept_max = EVENTS_KEPT_MAX;
 	store->lock_fd = -1;
 	op_list_init(&store->queue);
 	lock_init(&store->queue_lock, LOCK_STORE_QUEUE);

@@ -48,7 +48,10 @@ struct event {
 	enum job_state state; /* EVENT_STATE, EVENT_END */
 	bool born;           /* EVENT_STATE: the job's first */
 	uint16_t attempt;
-	char *data; /* JSON object of the others; NULL for EVENT_STATE and EVENT_END */
+	char *data; /* JSON object of the others; NULL for EVENT_STATE and EVENT_END:
+		     * progress {done, total?, stage?, rate}, log {level, text},
+		     * item {seq, key, stage, line?, offset?, error {type, detail}, attempts}.
+		     * NULL in the log of all when the job was deleted since. */
 };
 
 struct store_config {
@@ -56,6 +59,7 @@ struct store_config {
 	bool sync;                  /* synchronous=FULL; false only for benchmarks of the rest */
 	const char *vfs;            /* SQLite's file layer; NULL: the system's.  Fault tests name theirs */
 	int64_t jobs_queued_max;    /* not final; beyond it a submit is ERR_QUEUE_FULL */
+	uint64_t events_kept_max;   /* in the log of all; 0: EVENTS_KEPT_MAX */
 	/* Called on the writer thread after each commit with the events it made, in
 	 * order; the array and its data are borrowed. */
 	void (*on_events)(void *ctx, const struct event *events, size_t count);
@@ -167,7 +171,8 @@ struct store_op {
  * stopped writing, or it is closing. */
 int store_put(struct store *store, struct store_op *op, struct err *err);
 
-/* New jobs.  `jobs[i].id`, created_ms and everything but the seqs are the
+/* New jobs, JOB_SCHEDULED or JOB_PENDING.  A unique key is held until its job has
+ * failed, was cancelled or is deleted.  `jobs[i].id`, created_ms and everything but the seqs are the
  * caller's; outcome[i] says what came of each. */
 struct op_submit {
 	struct store_op op;
@@ -186,7 +191,11 @@ struct op_submit {
 	uint8_t idempotency_hash[32]; /* of the body */
 };
 
-/* One state move asked for from outside: cancel, pause, resume, retry. */
+/* One state move asked for from outside: cancel, pause, resume, retry.  JOB_MOVE_AGAIN
+ * opens failed parts again (done ones stay), takes item errors as resolved, and gives
+ * the attempts a new budget (attempts_free); the numbers of attempts go on.
+ * JOB_MOVE_RESUME ends an attempt that has not yielded yet: what it writes later is
+ * refused. */
 struct op_move {
 	struct store_op op;
 	struct id id;
@@ -194,7 +203,7 @@ struct op_move {
 	int64_t at_ms;
 	struct job job;      /* after the commit: the row as it is now (the op's; job_done() it) */
 	enum job_state was;  /* before */
-	/* err: ERR_NOT_FOUND, ERR_WRONG_STATE */
+	/* err: ERR_NOT_FOUND, ERR_WRONG_STATE, ERR_UNIQUE_CONFLICT (retry: the key is taken) */
 };
 
 struct op_patch {
@@ -245,7 +254,7 @@ struct checkpoint_row {
 };
 
 struct item_error {
-	uint64_t seq;     /* the store's, within the job */
+	uint64_t seq;     /* the store's: that of its event */
 	const char *key, *stage; /* NULL: none */
 	int64_t line, offset;    /* -1: none */
 	enum err_code error;
@@ -261,8 +270,9 @@ struct log_line {
 };
 
 /* What a run did since its last commit, made durable all at once and told as
- * events after.  Ignored (ERR_WRONG_STATE) when the job is not running attempt
- * `attempt` any more: nothing of a cancelled job is kept later. */
+ * events after.  `attempt` is the job's attempt that is open, or the next one, which
+ * then begins here.  Refused (ERR_WRONG_STATE) when that attempt has ended: nothing of
+ * a cancelled job is kept later.  A paused job still takes what its run has left. */
 struct op_commit {
 	struct store_op op;
 	struct id id;

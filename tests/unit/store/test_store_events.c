@@ -201,13 +201,45 @@ static void numbers_go_on_after_a_restart(void **state)
 	assert_int_equal(store_events_last_seq(f->store), 3);
 }
 
+static void old_events_are_forgotten(void **state)
+{
+	/* Beyond the limit the oldest commits go, and with them rows of progress only. */
+	struct fixture *f = *state;
+	struct id id = submit_plain(f);
+	struct event events[ROOM];
+	struct item_error item;
+	struct log_line log;
+	struct op_commit commit = commit_news(id, &log, &item);
+	struct err err;
+	size_t count;
+
+	store_close(f->store);
+	f->config.events_kept_max = 4;
+	fixture_start(f);
+	assert_int_equal(put_wait(f, &commit.op), ERR_NONE); /* 2 to 5 */
+	submit_plain(f);
+	submit_plain(f); /* 6, 7: the two commits before are forgotten */
+
+	assert_int_equal(store_events_read(f->store, NULL, 4, ROOM, events, &count, &err), -1);
+	assert_int_equal(err.code, ERR_GONE);
+	assert_int_equal(events_of(f, NULL, 5, ROOM, events), 2);
+	assert_int_equal(events[0].seq, 6);
+	count = events_of(f, &id, 0, ROOM, events);
+	assert_int_equal(count, 4); /* pending, running, item, log */
+	assert_int_equal(events[3].type, EVENT_LOG);
+	events_free(events, count);
+	fixture_reopen(f);
+	assert_int_equal(store_events_read(f->store, NULL, 4, ROOM, events, &count, &err), -1);
+	assert_int_equal(err.code, ERR_GONE);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(plain_job_has_four_events),     TEST(progress_logs_and_items_are_in_order),
 		TEST(reading_goes_on_after_any_seq), TEST(scheduled_job_is_born_scheduled),
-		TEST(numbers_go_on_after_a_restart),
+		TEST(numbers_go_on_after_a_restart), TEST(old_events_are_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,6 +422,25 @@ static void kv_is_kept_and_deleted(void **state)
 	assert_string_equal(text, "b=22;");
 }
 
+static void lazy_operation_goes_by_itself(void **state)
+{
+	/* Without company it is committed after STORE_LAZY_MS; with company at once, before it. */
+	struct fixture *f = *state;
+	struct op_kv kv = {.op = {.kind = OP_KV, .lazy = true},
+			   .space = "host",
+			   .key = "a",
+			   .value = "1",
+			   .len = 1};
+	struct store_stats stats;
+
+	assert_int_equal(put_wait(f, &kv.op), ERR_NONE);
+	store_stats(f->store, &stats);
+	assert_int_equal(stats.commits, 2); /* the open's, and this */
+	assert_int_equal(stats.operations, 1);
+	assert_true(stats.writable);
+	assert_int_equal(stats.queued_ops, 0);
+}
+
 static bool except_id(void *ctx, const struct id *id)
 {
 	return id_equal(ctx, id);
@@ -551,6 +570,7 @@ int main(void)
 		TEST(delete_takes_all_that_belongs),
 		TEST(sweep_honours_keep),
 		TEST(kv_is_kept_and_deleted),
+		TEST(lazy_operation_goes_by_itself),
 		TEST(ready_set_is_fair_over_keys),
 		TEST(second_store_on_the_directory_is_refused),
 		TEST(counts_survive_a_restart),
