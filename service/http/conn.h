@@ -5,17 +5,18 @@
  * server lives, so that a wake or a deadline that comes too late finds a slot and
  * sees that it is not meant.
  *
- *            conns_admit            conn_sleep
+ *            conn_started           conn_sleep
  *    FREE ───────────────▶ RUNNING ───────────▶ SUSPENDED
- *      ▲      (acceptor)    │   ▲   (HTTP thread)   │
- *      └────────────────────┘   └───────────────────┘
- *            conn_closed          conn_wake, conns_flush, conns_wake_all
+ *      ▲     (admitted by   │   ▲   (HTTP thread)   │
+ *      │      acceptor)     │   └───────────────────┘
+ *      └────────────────────┘    conn_wake, conns_flush, conns_wake_all
+ *            conn_closed
  *
  * libmicrohttpd may be asked to resume only what is suspended, and a pointer to its
  * connection is dead once it runs: `mhd` is set in SUSPENDED and nowhere else.
  *
- * Threads    conns_admit() the acceptor's; conn_started(), _begin(), _sleep(), _end(),
- *            _closed() HTTP threads; conn_late(), conns_flush() the reaper's; wakes any.
+ * Threads    conns_admit() the acceptor's; conn_started(), _begin(), _rearm(), _sleep(), _end(),
+ *            _closed() HTTP threads; conns_flush() the reaper's; wakes any.
  * Locks      LOCK_SERVER for admission; LOCK_STREAM, one for each slot, inside which
  *            libmicrohttpd's own locks and LOCK_LEAF are taken.
  */
