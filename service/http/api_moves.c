@@ -97,8 +97,8 @@ static void bulk_moved(void *ctx, const struct job *job, const struct err *err)
 {
 	struct bulk *bulk = ctx;
 
-	(void)job;
-	bulk->moved += !err;
+	(void)err;
+	bulk->moved += job != NULL;
 	bulk_step(bulk);
 }
 
