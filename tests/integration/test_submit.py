@@ -2,7 +2,9 @@
 """POST /v1/jobs: accepted and durable, waited for, replayed, unique, dry."""
 import re
 
+import pytest
 from client import PATIENCE_S
+from origin import page
 
 UUID7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 SUM = {"type": "math", "spec": {"op": "sum", "numbers": [1, 2, 3]}}
@@ -64,7 +66,7 @@ def test_a_preference_beyond_the_maximum_is_shortened(jobs):
 
 def test_get_waits_for_the_end_too(jobs):
     """GET ?wait= answers 200 with what there is when the time is up."""
-    job = jobs.submit(**{"kind": "sleep", "spec": {"for": "1h"}})
+    job = jobs.submit("sleep", {"for": "1h"})
     answer = jobs.get(f"/v1/jobs/{job['id']}?wait=10ms")
     assert answer.status == 200
     assert answer.json()["state"] in ("pending", "running")
@@ -96,19 +98,12 @@ def test_include_embeds_the_results(jobs, origin):
 
 def test_included_results_are_cut_at_whole_items(jobs, origin):
     """Beyond 64 KiB the rest is left out, and the answer says so."""
-    origin.at("/long", *[lambda r: long_page(r)])
-    spec = {"urls": [f"{origin.url}/long?{n}" for n in range(20)], "extract": {"p": "p"}}
-    for n in range(20):
-        origin.at(f"/long?{n}", long_page)
+    long_page = page("<title>long</title><p>" + "x" * 8000)
+    spec = {"urls": [origin.at(f"/{n}", long_page) for n in range(20)], "extract": {"p": "p"}}
     job = jobs.run("scrape", spec)
     answer = jobs.get(f"/v1/jobs/{job['id']}?include=results").json()
     assert answer["results_truncated"] is True
     assert 0 < len(answer["results"]) < 20
-
-
-def long_page(request):
-    from origin import page
-    page("<title>long</title><p>" + "x" * 8000)(request)
 
 
 # ---- Idempotency-Key ----
@@ -169,10 +164,29 @@ def test_a_unique_key_can_refuse_the_second(jobs):
     jobs.move(first["id"], "cancel")
 
 
-def test_a_unique_key_is_free_again_when_its_job_has_ended(jobs):
-    """Only a job that is not final holds the key."""
-    first = jobs.run(**{"kind": "sleep", "spec": {"for": "0s"}}, unique={"key": "unique-3"})
-    second = jobs.submit("sleep", {"for": "0s"}, unique={"key": "unique-3"})
+def test_a_unique_key_is_held_by_a_job_that_completed(jobs):
+    """What was done once is not done again while the job is kept."""
+    first = jobs.run("sleep", {"for": "0s"}, unique={"key": "unique-3"})
+    again = jobs.post("/v1/jobs", {"type": "sleep", "spec": {"for": "0s"},
+                                   "unique": {"key": "unique-3"}})
+    assert (again.status, again.json()["id"]) == (200, first["id"])
+    assert again.json()["state"] == "completed"
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled", "deleted"])
+def test_a_unique_key_is_free_again_when_its_job_came_to_nothing(jobs, end):
+    """A job that failed, was cancelled or is deleted lets go of its key."""
+    unique = {"key": f"unique-{end}"}
+    if end == "failed":
+        first = jobs.run("sleep", {"for": "0s", "fail_rate": 1}, unique=unique,
+                         retry={"max_attempts": 1})
+    elif end == "cancelled":
+        first = jobs.submit("sleep", {"for": "1h"}, unique=unique)
+        jobs.move(first["id"], "cancel")
+    else:
+        first = jobs.run("sleep", {"for": "0s"}, unique=unique)
+        assert jobs.ask("DELETE", f"/v1/jobs/{first['id']}").status == 204
+    second = jobs.submit("sleep", {"for": "0s"}, unique=unique)
     assert second["id"] != first["id"]
 
 
