@@ -174,7 +174,7 @@ enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob,
 
 /* ---- going on ---- */
 
-/* What earlier attempts left, as of the last commit. */
+/* What there is: in open what earlier attempts left, at the end what came of it all. */
 struct run_left {
 	int64_t parts, parts_done, parts_failed; /* parts: all */
 	int64_t items;				 /* results already visible */

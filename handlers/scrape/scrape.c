@@ -49,7 +49,7 @@ struct crawl {
 	unsigned lanes_count;
 	struct lane *lanes;
 	/* Written by all lanes, read when they are done: the phase orders it. */
-	atomic_llong succeeded, failed, bytes;
+	atomic_llong bytes;
 };
 
 static void crawl_close(void *state)
@@ -170,8 +170,6 @@ static enum run_answer page_tell(struct run *run, struct crawl *crawl, unsigned 
 		err_set(err, ERR_NO_MEMORY, "no memory for a result item");
 		return RUN_ERROR;
 	}
-	atomic_fetch_add_explicit(lane->telling.failure.code ? &crawl->failed : &crawl->succeeded,
-				  1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&crawl->bytes, (long long)result->wire_bytes,
 				  memory_order_relaxed);
 	return tell(run, lane, index, err);
@@ -286,9 +284,9 @@ static int crawl_summary(struct run *run, const struct crawl *crawl, struct err 
 	run_left(run, &left);
 	json_out_object(&out, NULL);
 	json_out_int(&out, "urls", (int64_t)crawl->plan->urls_count);
-	json_out_int(&out, "succeeded", left.parts_done + atomic_load(&crawl->succeeded));
-	json_out_int(&out, "failed", left.parts_failed + atomic_load(&crawl->failed));
-	json_out_int(&out, "bytes", atomic_load(&crawl->bytes));
+	json_out_int(&out, "succeeded", left.parts_done);
+	json_out_int(&out, "failed", left.parts_failed);
+	json_out_int(&out, "bytes", atomic_load(&crawl->bytes)); /* of this attempt */
 	json_out_end(&out, '}');
 	rc = buf_ok(&text) ? run_summary(run, text.data, text.len, err)
 			   : err_set(err, ERR_NO_MEMORY, "no memory for the summary");
