@@ -60,7 +60,7 @@ static int fetcher_init(struct fetcher *fetcher, const struct fetcher_config *co
 	fetcher->idle = calloc(fetcher->config.transfers_max, sizeof(struct transfer *));
 	if (!fetcher->idle || (config->user_agent && !fetcher->user_agent))
 		return err_set(err, ERR_NO_MEMORY, "no memory for the fetcher");
-	fetcher->hosts = hosts_new(&hosts, clock_ms(), err);
+	fetcher->hosts = hosts_new(&hosts, err);
 	return fetcher->hosts ? 0 : -1;
 }
 

@@ -95,8 +95,14 @@ struct host *host_make(struct hosts *hosts, const char *key, int64_t now_ms, str
 void host_free(struct host *host);
 
 /* hosts.c */
+extern const enum hosts_priority hosts_ranks[HOSTS_PRIORITIES]; /* from the most urgent */
 void host_place(struct hosts *hosts, struct host *host, int64_t now_ms) REQUIRES(hosts->lock);
 void host_end_unwilling(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
+struct flow *host_next_flow(const struct host *host); /* whose turn it is; NULL: nobody's */
+struct pace_rules host_rules(const struct host *host, const struct flow *flow);
+bool host_full(const struct host *host, const struct flow *flow); /* as many as its limit */
+int64_t host_ready_ms(const struct host *host, const struct flow *flow, int64_t now_ms);
+void hosts_item_detach(struct hosts *hosts, struct hosts_item *item) REQUIRES(hosts->lock);
 
 /* hosts_flow.c */
 struct flow *flow_make(struct hosts *hosts, struct host *host, const struct hosts_item *item,

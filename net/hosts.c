@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hosts.c - the queue before every host, and the order in which hosts get their turn.
  *
- * The fetcher's thread calls hosts_ended (time moves on), hosts_take until there is
+ * The fetcher's thread calls hosts_ended (time moves on), hosts_take (hosts_turn.c) until there is
  * nothing more to start, and hosts_finish for each call that ended.  A host is in at
  * most one place:
  *   ready[p]   it may start an item of priority p now
@@ -19,20 +19,18 @@
 
 enum {
 	BUCKETS_FIRST = 256,
-	LOW_TURN = 16,		 /* each sixteenth take serves the lowest ring that waits */
 	RETRY_POSTPONE_MS = 100, /* a retry beyond the budgets asks again after this */
 };
 
 /* From the most urgent; the enum's zero is the usual case. */
-static const enum hosts_priority ranks[HOSTS_PRIORITIES] = {HOSTS_CRITICAL, HOSTS_HIGH,
-							    HOSTS_NORMAL, HOSTS_LOW};
+const enum hosts_priority hosts_ranks[HOSTS_PRIORITIES] = {HOSTS_CRITICAL, HOSTS_HIGH, HOSTS_NORMAL,
+							   HOSTS_LOW};
 
-struct hosts *hosts_new(const struct hosts_config *config, int64_t now_ms, struct err *err)
+struct hosts *hosts_new(const struct hosts_config *config, struct err *err)
 {
 	struct hosts *hosts = calloc(1, sizeof(*hosts));
 	struct host **buckets = calloc(BUCKETS_FIRST, sizeof(struct host *));
 
-	(void)now_ms;
 	if (!hosts || !buckets) {
 		free(hosts);
 		free(buckets);
@@ -86,7 +84,7 @@ void hosts_free(struct hosts *hosts)
 
 /* --- where a host belongs --- */
 
-static struct pace_rules rules_of(const struct host *host, const struct flow *flow)
+struct pace_rules host_rules(const struct host *host, const struct flow *flow)
 {
 	int64_t delay_ms = MAX(flow->delay_ms, host->limits.delay_ms);
 
@@ -99,10 +97,10 @@ static struct pace_rules rules_of(const struct host *host, const struct flow *fl
 	};
 }
 
-static struct flow *next_flow(const struct host *host)
+struct flow *host_next_flow(const struct host *host)
 {
 	for (int i = 0; i < HOSTS_PRIORITIES; i++) {
-		const struct ring *turns = &host->turns[ranks[i]];
+		const struct ring *turns = &host->turns[hosts_ranks[i]];
 
 		if (!ring_empty(turns))
 			return CONTAINER_OF(turns->next, struct flow, turn);
@@ -110,18 +108,18 @@ static struct flow *next_flow(const struct host *host)
 	return NULL;
 }
 
-static int64_t ready_ms(const struct host *host, const struct flow *flow, int64_t now_ms)
+int64_t host_ready_ms(const struct host *host, const struct flow *flow, int64_t now_ms)
 {
-	struct pace_rules rules = rules_of(host, flow);
+	struct pace_rules rules = host_rules(host, flow);
 	int64_t at_ms = pace_ready_ms(&host->pace, &rules, now_ms);
 
 	at_ms = MAX(at_ms, host->throttle.until_ms);
 	return MAX(at_ms, breaker_ready_ms(&host->breaker, now_ms));
 }
 
-static bool host_full(const struct host *host, const struct flow *flow)
+bool host_full(const struct host *host, const struct flow *flow)
 {
-	struct pace_rules rules = rules_of(host, flow);
+	struct pace_rules rules = host_rules(host, flow);
 
 	return host->in_flight >= pace_limit(&host->pace, &rules);
 }
@@ -139,11 +137,11 @@ static void place_ready(struct hosts *hosts, struct host *host, enum hosts_prior
 
 void host_place(struct hosts *hosts, struct host *host, int64_t now_ms)
 {
-	const struct flow *flow = next_flow(host);
+	const struct flow *flow = host_next_flow(host);
 	int64_t at_ms = INT64_MAX;
 
 	if (flow && !host_full(host, flow))
-		at_ms = ready_ms(host, flow, now_ms);
+		at_ms = host_ready_ms(host, flow, now_ms);
 	if (at_ms <= now_ms) {
 		assert(flow);
 		heap_drop(&hosts->sleeping, &host->sleep);
@@ -162,7 +160,7 @@ void host_place(struct hosts *hosts, struct host *host, int64_t now_ms)
 
 /* --- items --- */
 
-static void item_detach(struct hosts *hosts, struct hosts_item *item) REQUIRES(hosts->lock)
+void hosts_item_detach(struct hosts *hosts, struct hosts_item *item)
 {
 	ring_drop(&item->link);
 	heap_drop(&hosts->timers, &item->timer);
@@ -173,7 +171,7 @@ static void item_detach(struct hosts *hosts, struct hosts_item *item) REQUIRES(h
 static void item_end(struct hosts *hosts, struct hosts_item *item, enum err_code why)
 	REQUIRES(hosts->lock)
 {
-	item_detach(hosts, item);
+	hosts_item_detach(hosts, item);
 	item->state = HOSTS_ITEM_ENDED;
 	item->ended = why;
 	ring_add(&hosts->ended, &item->link);
@@ -264,7 +262,7 @@ bool hosts_remove(struct hosts *hosts, struct hosts_item *item, int64_t now_ms)
 	if (queued) {
 		struct host *host = item->host;
 
-		item_detach(hosts, item);
+		hosts_item_detach(hosts, item);
 		item->state = HOSTS_ITEM_IDLE;
 		flow_settle(hosts, item->flow, now_ms);
 		host_place(hosts, host, now_ms);
@@ -371,202 +369,4 @@ int64_t hosts_wake_ms(struct hosts *hosts)
 	}
 	lock_drop(&hosts->lock);
 	return wake_ms;
-}
-
-/* --- taking and finishing --- */
-
-static struct host *next_host(struct hosts *hosts) REQUIRES(hosts->lock)
-{
-	bool low = ++hosts->turn % LOW_TURN == 0;
-
-	for (int i = 0; i < HOSTS_PRIORITIES; i++) {
-		struct ring *ready = &hosts->ready[ranks[low ? HOSTS_PRIORITIES - 1 - i : i]];
-
-		if (!ring_empty(ready))
-			return CONTAINER_OF(ready->next, struct host, place);
-	}
-	return NULL;
-}
-
-static struct hosts_item *item_start(struct hosts *hosts, struct host *host, int64_t now_ms)
-	REQUIRES(hosts->lock)
-{
-	struct flow *flow = next_flow(host);
-	struct pace_rules rules = rules_of(host, flow);
-	struct hosts_item *item = CONTAINER_OF(flow->items.next, struct hosts_item, link);
-
-	item_detach(hosts, item);
-	item->state = HOSTS_ITEM_RUNNING;
-	pace_started(&host->pace, &rules, now_ms, &hosts->rng);
-	if (item->retry)
-		hosts->retries++;
-	else
-		retry_budget_earn(&host->budget);
-	hosts->in_flight++;
-	host->in_flight++;
-	flow->in_flight++;
-	ring_drop(&flow->turn); /* behind the other owners */
-	flow_place(flow);
-	return item;
-}
-
-struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms)
-{
-	struct hosts_item *item = NULL;
-	struct host_view view;
-	bool moved = false;
-	struct host *host;
-
-	lock_take(&hosts->lock);
-	while (!item && !weather_paused(&hosts->weather, now_ms) && (host = next_host(hosts))) {
-		enum breaker_state before = host->breaker.state;
-		const struct flow *flow = next_flow(host);
-		uint32_t generation;
-
-		ring_drop(&host->place);
-		/* It stood here since it was ready; a probe may have gone out meanwhile. */
-		if (flow && !host_full(host, flow) && ready_ms(host, flow, now_ms) <= now_ms &&
-		    breaker_try(&host->breaker,
-				&CONTAINER_OF(flow->items.next, struct hosts_item, link)->breaker,
-				now_ms, &generation)) {
-			item = item_start(hosts, host, now_ms);
-			item->generation = generation;
-			moved = host->breaker.state != before;
-			if (moved)
-				host_view_fill(host, now_ms, &view);
-		}
-		host_place(hosts, host, now_ms);
-	}
-	lock_drop(&hosts->lock);
-	if (moved && hosts->changed)
-		hosts->changed(hosts->ctx, &view);
-	return item;
-}
-
-static enum breaker_outcome breaker_outcome_of(enum verdict verdict)
-{
-	switch (verdict) {
-	case VERDICT_SUCCESS:
-		return BREAKER_SUCCESS;
-	case VERDICT_FAILURE:
-		return BREAKER_FAILURE;
-	default:
-		return BREAKER_EXCLUDED;
-	}
-}
-
-static void host_count(struct host *host, const struct hosts_outcome *outcome, enum verdict verdict,
-		       int64_t now_ms)
-{
-	host->total.calls++;
-	host->total.bytes += outcome->bytes;
-	host->total.failures += verdict == VERDICT_FAILURE;
-	host->total.throttled += verdict == VERDICT_THROTTLED;
-	host->total.refused += verdict == VERDICT_BLOCKED;
-	if (verdict == VERDICT_SUCCESS || verdict == VERDICT_EXCLUDED)
-		return;
-	host->last_err = outcome->call.code;
-	host->last_status = outcome->call.status;
-	host->last_err_ms = now_ms;
-}
-
-/* What the outcome does to pace and throttle clock. */
-static void host_learn(struct hosts *hosts, struct host *host, const struct flow *flow,
-		       const struct hosts_outcome *outcome, enum verdict verdict, int64_t now_ms)
-	REQUIRES(hosts->lock)
-{
-	struct pace_rules rules = rules_of(host, flow);
-	bool full = host->in_flight >= pace_limit(&host->pace, &rules);
-
-	if (verdict == VERDICT_THROTTLED) {
-		pace_trouble(&host->pace);
-		if (throttle_hit(&host->throttle, outcome->retry_after_ms, now_ms))
-			host_dirty(hosts, host);
-	} else if (outcome->call.code == ERR_FETCH_TIMEOUT) {
-		pace_trouble(&host->pace);
-	} else if (outcome->call.status > 0) {
-		pace_answered(&host->pace, &rules, outcome->call.status == 200, full,
-			      outcome->first_byte_ms);
-	}
-}
-
-static bool breaker_learn(struct hosts *hosts, struct host *host, const struct hosts_item *item,
-			  const struct hosts_outcome *outcome, enum verdict verdict, int64_t now_ms)
-	REQUIRES(hosts->lock)
-{
-	struct breaker_policy policy = item->breaker;
-
-	policy.open_ms = MAX(policy.open_ms, host->open_ms);
-	if (!breaker_result(&host->breaker, &policy, item->generation, breaker_outcome_of(verdict),
-			    outcome->first_byte_ms, now_ms, &hosts->rng))
-		return false;
-	if (host->breaker.state == BREAKER_OPEN) {
-		host->total.opens++;
-		host_end_unwilling(hosts, host);
-	} else {
-		pace_slow_start(&host->pace);
-	}
-	host_dirty(hosts, host);
-	return true;
-}
-
-/* Did the name fail to resolve because no name does?  Addresses tell nothing. */
-static bool names_fail(struct hosts *hosts, const struct host *host,
-		       const struct call_outcome *call, int64_t now_ms) REQUIRES(hosts->lock)
-{
-	bool failed = call->code == ERR_FETCH_DNS;
-
-	if (host->inside || (!failed && call->status == 0))
-		return false;
-	weather_note(&hosts->weather, host->hash, failed, now_ms);
-	return failed && weather_paused(&hosts->weather, now_ms);
-}
-
-enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
-			  const struct hosts_outcome *outcome, int64_t now_ms)
-{
-	enum verdict verdict = outcome_verdict(&outcome->call);
-	struct host *host = item->host;
-	struct host_view view;
-	bool moved;
-
-	assert(item->state == HOSTS_ITEM_RUNNING);
-	lock_take(&hosts->lock);
-	if (names_fail(hosts, host, &outcome->call, now_ms))
-		verdict = VERDICT_EXCLUDED;
-	host_count(host, outcome, verdict, now_ms);
-	host_learn(hosts, host, item->flow, outcome, verdict, now_ms);
-	moved = breaker_learn(hosts, host, item, outcome, verdict, now_ms);
-	if (!outcome->credentials && verdict != VERDICT_EXCLUDED)
-		flow_called(hosts, item->flow, verdict == VERDICT_BLOCKED, now_ms);
-	item->state = HOSTS_ITEM_IDLE;
-	hosts->retries -= item->retry;
-	hosts->in_flight--;
-	host->in_flight--;
-	item->flow->in_flight--;
-	if (moved)
-		host_view_fill(host, now_ms, &view);
-	flow_settle(hosts, item->flow, now_ms);
-	host_place(hosts, host, now_ms);
-	lock_drop(&hosts->lock);
-	if (moved && hosts->changed)
-		hosts->changed(hosts->ctx, &view);
-	return verdict;
-}
-
-void hosts_inside(struct hosts *hosts, struct hosts_item *item, bool inside, int64_t now_ms)
-{
-	struct host *host = item->host;
-
-	assert(item->state == HOSTS_ITEM_RUNNING);
-	lock_take(&hosts->lock);
-	if (host->inside != inside) {
-		host->inside = inside;
-		pace_init(&host->pace, 1);
-		for (struct ring *at = host->flows.next; at != &host->flows; at = at->next)
-			flow_place(CONTAINER_OF(at, struct flow, sibling));
-		host_sum_up(host);
-		host_place(hosts, host, now_ms);
-	}
-	lock_drop(&hosts->lock);
 }

@@ -127,7 +127,7 @@ struct hosts_config {
 	void *ctx; /* every callback may be NULL */
 };
 
-struct hosts *hosts_new(const struct hosts_config *config, int64_t now_ms, struct err *err);
+struct hosts *hosts_new(const struct hosts_config *config, struct err *err);
 void hosts_free(struct hosts *hosts); /* no item is queued or running any more */
 
 /* --- for those who list and steers hosts (GET /v1/hosts and kin) --- */

@@ -42,7 +42,7 @@ static struct hosts *table_open(unsigned hosts_max)
 	const struct hosts_config config = {
 		.hosts_max = hosts_max, .seed = 5, .save = on_save, .wake = on_wake};
 	struct err err;
-	struct hosts *hosts = hosts_new(&config, T0, &err);
+	struct hosts *hosts = hosts_new(&config, &err);
 
 	assert_non_null(hosts);
 	woken = 0;

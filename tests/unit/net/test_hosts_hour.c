@@ -133,7 +133,7 @@ static void hour_open(struct hour *hour)
 	struct err err;
 
 	memset(hour, 0, sizeof(*hour));
-	hour->hosts = hosts_new(&config, 0, &err);
+	hour->hosts = hosts_new(&config, &err);
 	assert_non_null(hour->hosts);
 	for (int host = 0; host < HOSTS; host++) {
 		snprintf(hour->keys[host], sizeof(hour->keys[host]), "http:h%d.example:80", host);
