@@ -133,9 +133,9 @@ enum {
 	HTML_ARENA_BYTES_MAX      = 256 * 1024 * 1024,
 	SELECTOR_BYTES_MAX        = 4096,
 	SELECTOR_DEPTH_MAX        = 16,               /* :not(:is(:has(…))): the matcher recurses that deep */
-	HTML_WORK_PER_BYTE        = 200,              /* an ordinary page takes less than one step a byte */
-	HTML_WORK_BASE            = 20 * 1000 * 1000, /* small hostile pages: a tenth of a second */
-	HTML_FORMAT_MAX           = 512,              /* active formatting elements; older ones are forgotten */
+	HTML_WORK_PER_BYTE        = 8,                /* an ordinary page takes less than one step a byte */
+	HTML_WORK_BASE            = 10 * 1000 * 1000, /* a step is 1–13 ns: hostile 10 MiB end within 1.5 s */
+	HTML_FORMAT_MAX           = 128,              /* active formatting elements; older ones are forgotten */
 	CSS_WORK_MAX              = 200 * 1000 * 1000, /* comparisons a page: under a second */
 };
 /* clang-format on */

@@ -21,7 +21,7 @@ static void entry_drop(struct builder *b, size_t index)
 static void entry_add(struct builder *b, size_t index, struct html_node *node)
 {
 	if (b->format_count == HTML_FORMAT_MAX) {
-		build_work(b, HTML_FORMAT_MAX);
+		build_work(b, HTML_FORMAT_MAX / 16); /* one memmove */
 		entry_drop(b, 0);
 		index -= index > 0;
 	}
@@ -58,13 +58,13 @@ static bool attrs_alike(struct builder *b, const struct html_node *x, const stru
 
 	if (x->attrs == y->attrs)
 		return true;
-	build_work(b, count + 1);
+	build_work(b, 1 + count / 4);
 	if (count != attrs_count(y->attrs))
 		return false;
 	for (const struct html_attr *attr = x->attrs; attr; attr = attr->next) {
 		const struct html_attr *other = html_attr_len(y, attr->name, attr->name_len);
 
-		build_work(b, count);
+		build_work(b, count - 1);
 		if (b->stopped || !other || other->value_len != attr->value_len ||
 		    memcmp(other->value, attr->value, attr->value_len) != 0)
 			return false;
@@ -78,8 +78,8 @@ void format_push(struct builder *b, struct html_node *node)
 	size_t earliest = 0;
 	unsigned alike = 0;
 
+	build_work(b, 1 + b->format_count / 4); /* a glance at each: cheaper than a step */
 	for (size_t i = b->format_count; i-- > 0 && b->formats[i];) {
-		build_work(b, 1);
 		if (b->formats[i]->tag == node->tag && attrs_alike(b, b->formats[i], node)) {
 			alike++;
 			earliest = i;

@@ -447,7 +447,8 @@ static void nodes_are_numbered_in_document_order(void **state)
 	html_free(html);
 }
 
-/* Parses `count` times `piece`; returns the deepest element. */
+/* Parses `count` times `piece`, a '#' in it as a running number; returns the greatest
+ * depth of a node. */
 static unsigned depth_of(const char *before, const char *piece, unsigned count)
 {
 	struct buf page = BUF(HTML_DEFAULTS.bytes_max);
@@ -457,7 +458,11 @@ static unsigned depth_of(const char *before, const char *piece, unsigned count)
 
 	buf_add_text(&page, before);
 	for (unsigned i = 0; i < count; i++)
-		buf_add_text(&page, piece);
+		for (const char *c = piece; *c; c++)
+			if (*c == '#')
+				buf_add_int(&page, i);
+			else
+				buf_add_byte(&page, *c);
 	assert_int_equal(html_parse(page.data, page.len, HTML_DEFAULTS, &html, &err), 0);
 	for (const struct html_node *node = html_root(html); node;
 	     node = html_next(node, html_root(html))) {
@@ -487,6 +492,7 @@ static void hostile_pages_stay_linear(void **state)
 	/* Each of these has a quadratic trap; all fit the default work budget. */
 	(void)state;
 	depth_of("", "<b>", 100000);
+	depth_of("", "<b id=#>", 100000);
 	depth_of("<p>", "<a href=x>", 100000);
 	depth_of("", "<b><div>", 20000);
 	depth_of("<div ", "a ", 100000);
