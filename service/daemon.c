@@ -389,14 +389,16 @@ unsigned daemon_drain(struct daemon *daemon, int64_t for_ms)
 	return left + server_drain(daemon->api.server, MAX(0, until_ms - clock_ms()));
 }
 
+/* After a drain no request is under way but health checks, which touch neither engine
+ * nor store; and every operation must have answered before the server goes. */
 void daemon_stop(struct daemon *daemon)
 {
 	if (!daemon)
 		return;
-	server_free(daemon->api.server);
 	fetcher_free(daemon->api.fetcher);
 	engine_free(daemon->api.engine);
 	store_close(daemon->api.store);
+	server_free(daemon->api.server);
 	events_free(daemon->api.events);
 	auth_free(daemon->auth);
 	guard_free(daemon->guard);

@@ -24,10 +24,12 @@ void readyz(struct request *request)
 	struct api *api = api_of(request);
 	struct store_stats stats;
 
-	store_stats(api->store, &stats);
-	if (server_draining(api->server))
+	if (server_draining(api->server)) { /* the store may be gone already */
 		reply_problemf(request, ERR_DRAINING, "the daemon is shutting down");
-	else if (!stats.writable)
+		return;
+	}
+	store_stats(api->store, &stats);
+	if (!stats.writable)
 		reply_problemf(request, ERR_STORE, "the database cannot be written");
 	else
 		livez(request);
@@ -77,12 +79,18 @@ static void decisions_out(const struct pool_view *pool, struct json_out *out)
 
 void pool_show(struct request *request)
 {
+	static const char *const known[] = {NULL};
 	struct api *api = api_of(request);
 	struct buf body = BUF(REPLY_BYTES_MAX);
 	struct json_out out = JSON_OUT(&body);
 	struct sched_view sched;
 	struct pool_view pool;
+	struct err err;
 
+	if (request_query_check(request, known, &err)) {
+		reply_problem(request, &err);
+		return;
+	}
 	engine_pool_view(api->engine, &pool);
 	engine_sched_view(api->engine, &sched);
 	json_out_object(&out, NULL);
