@@ -110,7 +110,9 @@ void run_start(struct engine *engine, struct task *task)
 		   run->handler->open(run, run_plan(run), &run->state, &err)) {
 		run_fail(run, &err);
 	} else {
+		lock_take(&run->lock);
 		run->opened = true;
+		lock_drop(&run->lock);
 	}
 	arena_done(&run->left_arena);
 	run->left_checkpoints_count = 0;

@@ -187,8 +187,8 @@ struct run {
 	const struct handler *handler;
 	struct id id;
 	uint16_t attempt;
-	bool fresh; /* nothing of an earlier attempt is in the store */
-	bool opened;
+	bool fresh;	     /* nothing of an earlier attempt is in the store */
+	bool opened;	     /* written by its worker, under lock */
 	bool stays_admitted; /* until its end is committed: too many are ending */
 	void *state;
 	unsigned phase;

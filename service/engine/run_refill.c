@@ -90,7 +90,8 @@ static bool wanted_locked(const struct run *run) REQUIRES(run->lock)
 {
 	const struct parts *parts = run->parts;
 
-	return parts && !parts->refilling && !run->leaving &&
+	/* Until it is open nobody knows whether it is ordered. */
+	return parts && run->opened && !parts->refilling && !run->leaving &&
 	       parts->stored > parts->stored_unsaved &&
 	       MAX(parts->queue.count, parts->fifo_count) < RUN_PART_WINDOW_MAX / 4 &&
 	       clock_wall_ms() >= parts->refill_at_ms;
