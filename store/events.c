@@ -58,7 +58,7 @@ int event_log(struct batch *batch, int64_t job, const struct event *event, uint6
 	      struct err *err)
 {
 	struct statement s = db_statement(batch->db, SQL_EVENT_INSERT);
-	uint64_t seq;
+	uint64_t seq = 0;
 
 	if (event_add(batch, event, &seq, err))
 		return -1;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUES_MAX = 128 };
+enum { VALUES_MAX = 128, QUERY_BYTES_MAX = 64 * 1024 };
 
 struct query {
 	struct buf sql;
@@ -234,7 +234,7 @@ static int page_read(struct store *store, struct db *db, const struct job_filter
 		     const char *pattern, struct job *jobs, size_t *count, bool *ret_more,
 		     struct id *ret_after, struct err *err)
 {
-	struct query q = {.sql = BUF(64 * 1024)};
+	struct query q = {.sql = BUF(QUERY_BYTES_MAX)};
 	int64_t below, from;
 	int rc;
 

@@ -104,7 +104,7 @@ int store_results_read(struct store *store, const struct id *id, int64_t offset,
 		       size_t room, size_t *ret_len, struct err *err)
 {
 	struct db *db = reader_begin(store, err);
-	struct results_head head;
+	struct results_head head = {0};
 	int rc;
 
 	*ret_len = 0;

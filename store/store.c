@@ -205,7 +205,7 @@ static int64_t file_bytes(const char *path)
 void store_stats(struct store *store, struct store_stats *ret)
 {
 	struct published published;
-	size_t times;
+	size_t times, middle, last;
 
 	*ret = (struct store_stats){0};
 	lock_take(&store->queue_lock);
@@ -223,8 +223,10 @@ void store_stats(struct store *store, struct store_stats *ret)
 	if (times == 0)
 		return;
 	qsort(published.commit_us, times, sizeof(published.commit_us[0]), us_compare);
-	ret->commit_us_p50 = published.commit_us[times / 2];
-	ret->commit_us_p99 = published.commit_us[times * 99 / 100];
+	middle = times / 2;
+	last = times * 99 / 100;
+	ret->commit_us_p50 = published.commit_us[middle];
+	ret->commit_us_p99 = published.commit_us[last];
 }
 
 int store_kv_each(struct store *store, const char *space,

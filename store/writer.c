@@ -170,7 +170,7 @@ void writer_return(struct store *store, struct op_list *ops)
 static int64_t wake_ms(const struct store *store) REQUIRES(store->queue_lock)
 {
 	int64_t now_ms = clock_ms();
-	int64_t until_ms = now_ms + 3600 * 1000;
+	int64_t until_ms = now_ms + IDLE_MS * 3600LL;
 
 	if (store->lazy_since_ms)
 		until_ms = store->lazy_since_ms + STORE_LAZY_MS;
@@ -314,7 +314,8 @@ static int op_apply(struct batch *batch, struct store_op *op, bool *ret_away, st
 	case OP_SWEEP:
 		return apply_sweep(batch, CONTAINER_OF(op, struct op_sweep, op), err);
 	}
-	return err_set(&op->err, ERR_INTERNAL, "unknown operation") ? 0 : 0;
+	err_set(&op->err, ERR_INTERNAL, "unknown operation");
+	return 0;
 }
 
 static int batch_apply(struct batch *batch, struct op_list *ops, struct err *err)
