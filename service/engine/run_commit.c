@@ -2,9 +2,10 @@
 /* run_commit.c - what changed since the last commit, made durable.
  *
  * Two sets of changes: one gathers while the other is at the store.  A commit is due
- * RUN_COMMIT_MS after the last was handed over, or TWENTY times as long as the last
- * one took (so that commits cost less than 5 % of the time), or as soon as much has
- * gathered or a lane waits for what it brings (`hurry`).
+ * RUN_COMMIT_MS after the last was handed over, or as soon as much has gathered or a
+ * lane waits for what it brings (`hurry`).  Work that computes waits TWENTY times as
+ * long as the last commit took, so that commits cost less than 5 % of the time; work
+ * that fetches does not, so that a crash repeats RUN_COMMIT_MS of it at most.
  *
  * Posting fails only when the store's queue is full or it stopped: the set then
  * stays sealed (`commit_unposted`) and is offered again by housekeeping.
@@ -238,9 +239,10 @@ static void leaving_locked(struct run *run, const struct changes *changes) REQUI
 static void committed_locked(struct run *run, struct changes *changes) REQUIRES(run->lock)
 {
 	int64_t took_ms = clock_ms() - run->posted_ms;
+	bool rare = !run->handler->io_bound && !run->commit_op.op.lazy;
 
 	run->commits = changes->number;
-	run->commit_every_ms = MIN(took_ms * TWENTY, COMMIT_MS_MAX);
+	run->commit_every_ms = rare ? MIN(took_ms * TWENTY, COMMIT_MS_MAX) : 0;
 	if (run->parts) {
 		run->parts->stored_unsaved -= changes->stored;
 		leaving_locked(run, changes);
