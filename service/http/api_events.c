@@ -133,15 +133,10 @@ static bool wants_sse(struct request *request)
 static int after_read(struct request *request, uint64_t fallback, uint64_t *ret, struct err *err)
 {
 	const char *header = request_header(request, "Last-Event-ID");
-	char *end;
 
-	if (!header)
-		return query_number(request, "after", fallback, ret, err);
-	*ret = strtoull(header, &end, 10);
-	if (*header < '0' || *header > '9' || *end != '\0')
-		return err_set(err, ERR_BAD_PARAMETER, "Last-Event-ID '%.40s' is no event's seq",
-			       header);
-	return 0;
+	if (header)
+		return number_read("Last-Event-ID", header, ret, err);
+	return query_number(request, "after", fallback, ret, err);
 }
 
 static void wake(void *ctx)

@@ -19,9 +19,15 @@ static void handler_out(const struct handler *handler, struct json_out *out, con
 
 void handler_list(struct request *request)
 {
+	static const char *const known[] = {NULL};
 	struct buf body = BUF(REPLY_BYTES_MAX);
 	struct json_out out = JSON_OUT(&body);
+	struct err err;
 
+	if (request_query_check(request, known, &err)) {
+		reply_problem(request, &err);
+		return;
+	}
 	json_out_object(&out, NULL);
 	json_out_array(&out, "items");
 	for (size_t i = 0; handlers[i]; i++)

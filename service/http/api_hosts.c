@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "net/fetch.h"
 #include "net/hosts.h"
+#include "net/url.h"
 
 #include <string.h>
 
@@ -145,26 +146,49 @@ void host_show(struct request *request)
 	reply_json(request, 200, &body);
 }
 
-void host_open(struct request *request)
+/* A breaker may be forced before the first fetch, so the host need not be known yet;
+ * but its key must be one that a URL can have. */
+static bool key_is_possible(struct request *request, const char *key)
 {
+	struct arena *arena = request_arena(request);
+	int scheme = (int)strcspn(key, ":");
+	const char *text, *its_key;
+	struct url url;
 	struct err err;
 
-	if (hosts_force(hosts_of(request), request_param(request, "key"), BREAKER_FORCED_OPEN,
-			clock_ms(), &err))
+	if (key[scheme] == '\0')
+		return false;
+	text = arena_printf(arena, "%.*s://%s/", scheme, key, key + scheme + 1);
+	if (!text || url_parse(text, strlen(text), NULL, arena, &url, &err) ||
+	    url_check_fetch(&url, &err))
+		return false;
+	its_key = url_host_key(&url, arena);
+	return its_key && strcmp(its_key, key) == 0;
+}
+
+static void force(struct request *request, enum breaker_force how)
+{
+	const char *key = request_param(request, "key");
+	struct err err;
+
+	if (!key_is_possible(request, key)) {
+		problem_hint(request, "keys look like https:example.com:443");
+		reply_problemf(request, ERR_NOT_FOUND, "no host has the key '%.80s'", key);
+	} else if (hosts_force(hosts_of(request), key, how, clock_ms(), &err)) {
 		reply_problem(request, &err);
-	else
+	} else {
 		host_show(request);
+	}
+}
+
+void host_open(struct request *request)
+{
+	force(request, BREAKER_FORCED_OPEN);
 }
 
 void host_close(struct request *request)
 {
-	struct err err;
-
-	if (hosts_force(hosts_of(request), request_param(request, "key"), BREAKER_FORCED_CLOSED,
-			clock_ms(), &err))
-		reply_problem(request, &err);
-	else
-		host_show(request);
+	force(request, BREAKER_FORCED_CLOSED);
 }
 
 void host_reset(struct request *request)

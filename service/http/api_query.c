@@ -13,21 +13,25 @@
 
 static const char *const priorities[] = {"critical", "high", "normal", "low", NULL};
 
+int number_read(const char *name, const char *text, uint64_t *ret, struct err *err)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	if (errno || *ret > INT64_MAX || *text < '0' || *text > '9' || *end != '\0')
+		return err_set(err, ERR_BAD_PARAMETER, "%s '%.40s' is not a whole number", name,
+			       text);
+	return 0;
+}
+
 int query_number(struct request *request, const char *name, uint64_t fallback, uint64_t *ret,
 		 struct err *err)
 {
 	const char *text = request_query(request, name);
-	char *end;
 
 	*ret = fallback;
-	if (!text)
-		return 0;
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	if (errno || *text < '0' || *text > '9' || *end != '\0')
-		return err_set(err, ERR_BAD_PARAMETER, "%s='%.40s' is not a whole number", name,
-			       text);
-	return 0;
+	return text ? number_read(name, text, ret, err) : 0;
 }
 
 int query_limit(struct request *request, unsigned *ret_limit, struct err *err)

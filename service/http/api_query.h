@@ -18,7 +18,8 @@ int query_limit(struct request *request, unsigned *ret_limit, struct err *err);
 /* ?name=true|false|1|0, or no value for true; false when absent. */
 int query_bool(struct request *request, const char *name, bool *ret, struct err *err);
 
-/* A whole number of at least 0. */
+/* A whole number from 0 to 2^63 - 1; `name` is for the error. */
+int number_read(const char *name, const char *text, uint64_t *ret, struct err *err);
 int query_number(struct request *request, const char *name, uint64_t fallback, uint64_t *ret,
 		 struct err *err);
 
