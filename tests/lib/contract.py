@@ -18,7 +18,7 @@ DOCUMENT = yaml.safe_load((ROOT / "openapi.yaml").read_text())
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 # What any operation may answer besides, as the document's description says.
-EVERYWHERE = {400, 401, 403, 408, 413, 414, 421, 431, 503}
+EVERYWHERE = {400, 401, 403, 408, 413, 414, 417, 421, 431, 503}
 
 provoked = set()  # (operationId, status)
 
@@ -63,12 +63,12 @@ _by_pattern = sorted(
 
 
 def find(method, target):
+    """The operation behind a request; None where the document has none."""
     path = urllib.parse.urlsplit(target).path
     wanted = "GET" if method == "HEAD" else method
-    for pattern, its_method, operation in _by_pattern:
-        if pattern.fullmatch(path) and its_method == wanted:
-            return operation
-    return None
+    matches = [entry for entry in _by_pattern if entry[0].fullmatch(path)]
+    return next((operation for pattern, its_method, operation in matches
+                 if its_method == wanted and pattern == matches[0][0]), None)
 
 
 def validate(schema, value):
