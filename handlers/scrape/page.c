@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "handlers/html/charset.h"
+#include "net/url_mask.h"
 
 #include <string.h>
 #include <strings.h>
@@ -114,8 +115,8 @@ static int data_out(const struct plan *plan, const struct fetch_result *result,
 static void head_out(const char *url, const struct fetch_result *result, bool success,
 		     struct json_out *out)
 {
-	json_out_text(out, "url", url);
-	json_out_text(out, "final_url", result->final_url);
+	url_out_masked(out, "url", url);
+	url_out_masked(out, "final_url", result->final_url);
 	json_out_text(out, "status", success ? "success" : "failed");
 	if (result->status)
 		json_out_int(out, "http_status", result->status);
