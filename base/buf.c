@@ -41,15 +41,14 @@ static int buf_reserve(struct buf *buf, size_t more)
 	size_t cap = buf->cap ? buf->cap : BUF_FIRST;
 	char *data;
 
+	/* cap is at most max + 1: what fits the memory fits the limit. */
+	if (!buf->failed && more < buf->cap - buf->len)
+		return 0;
 	if (buf->failed || more > buf->max || buf->len > buf->max - more)
 		return buf_fail(buf);
 	if (more > PTRDIFF_MAX / 2 - buf->len) /* a limit of SIZE_MAX is none */
 		return buf_fail(buf);
 	need = buf->len + more + 1;
-	if (need <= buf->cap) {
-		assert(buf->data);
-		return 0;
-	}
 	while (cap < need)
 		cap *= 2;
 	cap = MIN(cap - 1, buf->max) + 1;

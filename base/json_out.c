@@ -171,19 +171,44 @@ static size_t special_quote(struct buf *into, const char *at, const char *end)
 	return 1;
 }
 
+static size_t plain_span(const char *text, const char *end)
+{
+	const char *at = text;
+
+	while (at < end && plain_bytes[(unsigned char)*at])
+		at++;
+	return (size_t)(at - text);
+}
+
+/* Most strings are plain as a whole: one reservation, one copy. */
+static void plain_quote(struct buf *into, const char *text, size_t len)
+{
+	char *at = buf_room(into, len + 2);
+
+	if (!at)
+		return;
+	at[0] = '"';
+	memcpy(at + 1, text, len);
+	at[len + 1] = '"';
+	buf_grown(into, len + 2);
+}
+
 void json_quote(struct buf *into, const char *text, size_t len)
 {
 	const char *end = text + len;
+	size_t plain = plain_span(text, end);
 
+	if (plain == len) {
+		plain_quote(into, text, len);
+		return;
+	}
 	buf_add_byte(into, '"');
 	while (text < end) {
-		const char *plain = text;
-
-		while (text < end && plain_bytes[(unsigned char)*text])
-			text++;
-		buf_add(into, plain, (size_t)(text - plain));
+		buf_add(into, text, plain);
+		text += plain;
 		if (text < end)
 			text += special_quote(into, text, end);
+		plain = plain_span(text, end);
 	}
 	buf_add_byte(into, '"');
 }

@@ -240,6 +240,15 @@ int instant_parse(const char *text, int64_t *ret_wall_ms, struct err *err)
 	return 0;
 }
 
+/* Decimal digits with leading zeros; what is above them is cut off. */
+static void digits_put(char *at, int count, int64_t number)
+{
+	while (count-- > 0) {
+		at[count] = (char)('0' + number % 10);
+		number /= 10;
+	}
+}
+
 void instant_format(int64_t wall_ms, char text[INSTANT_TEXT_LEN + 1])
 {
 	int64_t days = wall_ms / 86400000, ms = wall_ms % 86400000;
@@ -257,8 +266,12 @@ void instant_format(int64_t wall_ms, char text[INSTANT_TEXT_LEN + 1])
 	mp = (5 * doy + 2) / 153;
 	month = mp < 10 ? mp + 3 : mp - 9;
 	year = yoe + era * 400 + (month <= 2);
-	snprintf(text, INSTANT_TEXT_LEN + 1, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-		 (unsigned)(year % 10000), (unsigned)month % 100,
-		 (unsigned)(doy - (153 * mp + 2) / 5 + 1) % 100, (unsigned)(ms / 3600000) % 100,
-		 (unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
+	memcpy(text, "0000-00-00T00:00:00.000Z", INSTANT_TEXT_LEN + 1);
+	digits_put(text, 4, year);
+	digits_put(text + 5, 2, month);
+	digits_put(text + 8, 2, doy - (153 * mp + 2) / 5 + 1);
+	digits_put(text + 11, 2, ms / 3600000);
+	digits_put(text + 14, 2, ms / 60000 % 60);
+	digits_put(text + 17, 2, ms / 1000 % 60);
+	digits_put(text + 20, 3, ms % 1000);
 }
