@@ -96,12 +96,16 @@ static void tags_out(const struct job *job, struct json_out *out)
 	}
 }
 
-static void spec_out(const struct job *job, struct json_out *out)
+static void spec_out(const struct job *job, const struct json *spec, struct json_out *out)
 {
 	struct json_place place;
 	struct json *envelope;
 	struct err err;
 
+	if (spec) {
+		spec_out_redacted(out, "spec", spec);
+		return;
+	}
 	if (!job->body || json_parse(job->body, strlen(job->body), &envelope, &place, &err))
 		return;
 	spec_out_redacted(out, "spec", json_get(envelope, "spec"));
@@ -111,22 +115,27 @@ static void spec_out(const struct job *job, struct json_out *out)
 static void links_out(const char *id, struct json_out *out)
 {
 	static const char *const parts[] = {"results", "errors", "logs", "attempts", "events"};
+	char link[sizeof("/v1/jobs/") + ID_TEXT_LEN + sizeof("/attempts")];
+	char *end = stpcpy(stpcpy(link, "/v1/jobs/"), id);
 
 	json_out_object(out, "links");
-	json_out_printf(out, "self", "/v1/jobs/%s", id);
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		json_out_printf(out, parts[i], "/v1/jobs/%s/%s", id, parts[i]);
+	json_out_text(out, "self", link);
+	*end++ = '/';
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		stpcpy(end, parts[i]);
+		json_out_text(out, parts[i], link);
+	}
 	json_out_end(out, '}');
 }
 
 /* Leaves the object open for further members. */
-static void job_out_open(const struct job *job, const struct engine_live *live,
-			 struct json_out *out, const char *name)
+static void job_out_open(const struct job *job, const struct json *spec,
+			 const struct engine_live *live, struct json_out *out)
 {
 	char id[ID_TEXT_LEN + 1];
 
 	id_format(&job->id, id);
-	json_out_object(out, name);
+	json_out_object(out, NULL);
 	json_out_text_len(out, "id", id, ID_TEXT_LEN);
 	json_out_text(out, "type", job->type);
 	json_out_text(out, "name", job->name);
@@ -147,14 +156,13 @@ static void job_out_open(const struct job *job, const struct engine_live *live,
 	json_out_end(out, '}');
 	tags_out(job, out);
 	json_out_text(out, "request_id", job->request_id);
-	spec_out(job, out);
+	spec_out(job, spec, out);
 	links_out(id, out);
 }
 
-void job_out(const struct job *job, const struct engine_live *live, struct json_out *out,
-	     const char *name)
+void job_out(const struct job *job, const struct json *spec, struct json_out *out)
 {
-	job_out_open(job, live, out, name);
+	job_out_open(job, spec, NULL, out);
 	json_out_end(out, '}');
 }
 
@@ -197,7 +205,7 @@ static void job_reply_with(struct request *request, int status, const struct job
 		reply_headerf(request, "Location", "/v1/jobs/%s", id);
 	if (!is_live)
 		reply_headerf(request, "ETag", "\"%llu\"", (unsigned long long)job->version);
-	job_out_open(job, is_live ? &live : NULL, &out, NULL);
+	job_out_open(job, NULL, is_live ? &live : NULL, &out);
 	if (include_results)
 		results_out(request, job, &out);
 	json_out_end(&out, '}');

@@ -9,10 +9,9 @@
 #include "base/json.h"
 #include "service/http/api.h"
 
-/* Adds the job as an object.  `live` is what the engine knows beyond the row, or NULL.
- * The spec is there when the row has its body, with secrets as "***". */
-void job_out(const struct job *job, const struct engine_live *live, struct json_out *out,
-	     const char *name);
+/* Adds the job as an object.  Its spec, with secrets as "***", is `spec` if that is known,
+ * else what the row's body says; rows of lists have none. */
+void job_out(const struct job *job, const struct json *spec, struct json_out *out);
 
 /* Answers with the job: ETag, and Location when `located`. */
 void job_reply(struct request *request, int status, const struct job *job, bool located);

@@ -56,7 +56,7 @@ static void list_reply(struct request *request, const struct job *jobs, size_t c
 	json_out_object(&out, NULL);
 	json_out_array(&out, "items");
 	for (size_t i = 0; i < count; i++)
-		job_out(&jobs[i], NULL, &out, NULL);
+		job_out(&jobs[i], NULL, &out);
 	json_out_end(&out, ']');
 	if (after) {
 		id_format(after, cursor);

@@ -218,7 +218,7 @@ static struct submission *submission_new(const struct task *task, const struct w
 	buf_init(&submission->accepted, REPLY_BYTES_MAX);
 	if (wish->wait_ms == 0) {
 		out = JSON_OUT(&submission->accepted);
-		job_out(&task->job, NULL, &out, NULL);
+		job_out(&task->job, task->spec, &out);
 	}
 	return submission;
 }
