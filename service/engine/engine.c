@@ -407,9 +407,9 @@ bool engine_ending(struct run *run)
 
 void engine_ready(struct engine *engine, struct task **tasks, size_t count)
 {
-	int64_t now_ms = clock_ms();
-
-	sched_ready_add_batch(engine->sched, tasks, count, now_ms);
+	if (count == 0)
+		return;
+	sched_ready_add_batch(engine->sched, tasks, count, clock_ms());
 	for (size_t i = 0; i < count; i++)
 		task_free(tasks[i]);
 	if (engine->pool)
