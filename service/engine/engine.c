@@ -118,6 +118,18 @@ static void runs_yield(struct engine *engine)
 	free(runs);
 }
 
+/* Joins the workers: the last may still be on its way out of store_put(). */
+static void pool_stop(struct engine *engine)
+{
+	struct pool *pool;
+
+	lock_take(&engine->lock);
+	pool = engine->pool;
+	engine->pool = NULL;
+	lock_drop(&engine->lock);
+	pool_free(pool);
+}
+
 unsigned engine_drain(struct engine *engine, int64_t for_ms)
 {
 	int64_t until_ms = clock_ms() + for_ms;
@@ -134,6 +146,8 @@ unsigned engine_drain(struct engine *engine, int64_t for_ms)
 		lock_drop(&engine->lock);
 	}
 	house_stop(engine);
+	if (left == 0)
+		pool_stop(engine);
 	return left;
 }
 
@@ -142,7 +156,7 @@ void engine_free(struct engine *engine)
 	if (!engine)
 		return;
 	house_stop(engine);
-	pool_free(engine->pool);
+	pool_stop(engine);
 	timers_free(engine->timers);
 	sched_free(engine->sched);
 	while (engine->free_runs) {
@@ -221,6 +235,15 @@ void engine_close_soon(struct run *run)
 	atomic_store(&engine->closing_any, true);
 	lock_drop(&engine->lock);
 	pool_wake(engine->pool);
+}
+
+/* From the writer thread, which goes on after a drain has taken the pool away. */
+static void workers_wake(struct engine *engine)
+{
+	lock_take(&engine->lock);
+	if (engine->pool)
+		pool_wake(engine->pool);
+	lock_drop(&engine->lock);
 }
 
 /* ---- the table of active runs ---- */
@@ -338,7 +361,7 @@ void engine_run_drop(struct run *run)
 		cond_broadcast(&engine->empty);
 	lock_drop(&engine->lock);
 	if (run->stays_admitted && sched_leave(engine->sched, &run->sched))
-		pool_wake(engine->pool);
+		workers_wake(engine);
 	/* A load that read the store before this commit must not bring the job back. */
 	if (atomic_load(&engine->loading))
 		task_free(sched_ready_remove(engine->sched, &run->id));
@@ -412,15 +435,18 @@ void engine_ready(struct engine *engine, struct task **tasks, size_t count)
 	sched_ready_add_batch(engine->sched, tasks, count, clock_ms());
 	for (size_t i = 0; i < count; i++)
 		task_free(tasks[i]);
-	if (engine->pool)
-		pool_wake(engine->pool);
+	workers_wake(engine);
 }
 
 /* ---- views ---- */
 
 void engine_pool_view(struct engine *engine, struct pool_view *ret)
 {
-	pool_view(engine->pool, ret);
+	*ret = (struct pool_view){0};
+	lock_take(&engine->lock);
+	if (engine->pool)
+		pool_view(engine->pool, ret);
+	lock_drop(&engine->lock);
 }
 
 void engine_sched_view(struct engine *engine, struct sched_view *ret)

@@ -35,7 +35,7 @@ enum {
 struct engine {
 	struct engine_config config;
 	struct sched *sched;
-	struct pool *pool;
+	struct pool *pool; /* NULL after a drain, set under the lock; workers need no look */
 	struct timers *timers;
 	unsigned cpus;
 	_Atomic bool draining;	  /* written by engine_drain, read by workers: no new runs */

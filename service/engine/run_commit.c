@@ -253,11 +253,13 @@ static void committed_locked(struct run *run, struct changes *changes) REQUIRES(
 static void commit_done(struct store_op *op)
 {
 	struct run *run = op->ctx;
+	/* Once `committing` is false the operation may be filled anew. */
+	bool kept = op->err.code == ERR_NONE;
 	uint64_t lanes;
 	bool starving;
 
 	lock_take(&run->lock);
-	if (op->err.code == ERR_NONE)
+	if (kept)
 		committed_locked(run, &run->changes[!run->gathering]);
 	atomic_fetch_sub_explicit(&run->unsaved, run->changes[!run->gathering].bytes,
 				  memory_order_relaxed);
@@ -267,7 +269,7 @@ static void commit_done(struct store_op *op)
 	run->want_room = 0;
 	starving = run->want_part && run->parts && run->parts->stored > 0;
 	lock_drop(&run->lock);
-	if (op->err.code != ERR_NONE)
+	if (!kept)
 		run_stop(run, RUN_CANCELLED, NULL);
 	lanes_wake(run, lanes);
 	if (starving)

@@ -101,6 +101,7 @@ static void pending_undo_locked(struct run *run, struct pending *pending) REQUIR
 static void pending_arrived(struct pending *pending)
 {
 	struct run *run = pending->run;
+	unsigned lane = pending->lane; /* once it has arrived, its step may free it */
 	bool drop, last;
 
 	lock_take(&run->lock);
@@ -109,10 +110,10 @@ static void pending_arrived(struct pending *pending)
 	run->in_flight--;
 	drop = run->leaving;
 	last = drop && run->in_flight == 0;
-	if (!drop)
-		list_add(&run->lanes[pending->lane].arrived, pending);
-	if (!drop)
+	if (!drop) {
+		list_add(&run->lanes[lane].arrived, pending);
 		atomic_fetch_add(&run->refs, 1); /* the step may end the run before our wake */
+	}
 	lock_drop(&run->lock);
 	if (drop) {
 		pending_free(pending);
@@ -120,7 +121,7 @@ static void pending_arrived(struct pending *pending)
 			engine_close_soon(run);
 		return;
 	}
-	run_wake(run, pending->lane);
+	run_wake(run, lane);
 	run_unref(run);
 }
 

@@ -34,27 +34,39 @@ static int key_seen(void *ctx, uint64_t number, const char *key, size_t len)
 	return 0;
 }
 
-/* Before open: one worker has the run, nothing else looks at it. */
-int run_left_load(struct run *run, struct err *err) NO_LOCK_ANALYSIS
+/* The parts of earlier attempts, all of them in the store. */
+static int parts_left(struct run *run, const struct parts_summary *left, struct err *err)
+{
+	struct parts *parts;
+	int rc;
+
+	lock_take(&run->lock);
+	parts = run_parts_locked(run);
+	run->parts = NULL; /* nobody looks at it until it is whole */
+	lock_drop(&run->lock);
+	if (!parts)
+		return err_set(err, ERR_NO_MEMORY, "no memory for the job's parts");
+	parts->next_number = left->next_number;
+	parts->all = left->pending + left->done + left->failed;
+	parts->done = left->done;
+	parts->failed = left->failed;
+	parts->stored = left->pending;
+	rc = store_parts_keys(run->engine->config.store, &run->id, key_seen, parts, err);
+	lock_take(&run->lock);
+	run->parts = parts;
+	lock_drop(&run->lock);
+	return rc ? err_wrap(err, "cannot read the keys of the job's parts") : 0;
+}
+
+int run_left_load(struct run *run, struct err *err)
 {
 	struct store *store = run->engine->config.store;
 	struct parts_summary left;
-	struct parts *parts;
 
 	if (store_parts_summary(store, &run->id, &left, err))
 		return err_wrap(err, "cannot read the job's parts");
-	if (left.next_number > 0) {
-		parts = run_parts_locked(run);
-		if (!parts)
-			return err_set(err, ERR_NO_MEMORY, "no memory for the job's parts");
-		parts->next_number = left.next_number;
-		parts->all = left.pending + left.done + left.failed;
-		parts->done = left.done;
-		parts->failed = left.failed;
-		parts->stored = left.pending;
-		if (store_parts_keys(store, &run->id, key_seen, parts, err))
-			return err_wrap(err, "cannot read the keys of the job's parts");
-	}
+	if (left.next_number > 0 && parts_left(run, &left, err))
+		return -1;
 	return store_checkpoints(store, &run->id, &run->left_checkpoints,
 				 &run->left_checkpoints_count, &run->left_arena, err);
 }
