@@ -171,8 +171,9 @@ char *buf_take(struct buf *buf, size_t *ret_len)
 
 	if (buf->failed || (!buf->data && buf_reserve(buf, 0)))
 		return NULL;
-	buf->data[buf->len] = '\0';
 	data = buf->data;
+	assert(data);
+	data[buf->len] = '\0';
 	if (ret_len)
 		*ret_len = buf->len;
 	buf_init(buf, buf->max);

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 
-/* Adds the text as a member: "https://user:password@host/" reads "https://***@host/".
+/* Adds the text as a member, with three stars before the '@' of a URL's authority.
  * Texts without such a part, and those that are no URLs, stay as they are. */
 void url_out_masked(struct json_out *out, const char *name, const char *text);
 

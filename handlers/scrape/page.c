@@ -12,6 +12,7 @@
 #include "handlers/html/charset.h"
 #include "net/url_mask.h"
 
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -130,7 +131,7 @@ static void tail_out(const struct fetch_result *result, int64_t parse_us, struct
 {
 	int64_t us = MAX(0, result->total_us - result->queue_us) + parse_us;
 
-	json_out_double(out, "processing_time", (double)(us / 10) / 100);
+	json_out_double(out, "processing_time", round((double)us / 10) / 100);
 	json_out_int(out, "attempts", result->attempts);
 	json_out_int(out, "depth", 0);
 	json_out_null(out, "from");

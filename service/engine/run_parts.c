@@ -77,12 +77,13 @@ static void list_remove(struct part_list *list, struct run_part *part)
 
 static void list_free(struct part_list *list)
 {
-	while (list->first) {
-		struct run_part *part = list->first;
+	struct run_part *part = list->first, *next;
 
-		list_remove(list, part);
+	for (; part; part = next) {
+		next = part->next;
 		run_part_free(part);
 	}
+	*list = (struct part_list){0};
 }
 
 struct parts *run_parts_locked(struct run *run)

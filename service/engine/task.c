@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/units.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,6 +258,7 @@ static int task_fill(struct task *task, const struct guard *guard, struct mistak
 		envelope_read(task, mistakes);
 	if (mistakes->count > 0)
 		return mistakes_told(mistakes, err);
+	assert(task->handler); /* else /type was a mistake */
 	if (arena_failed(&task->arena) || (task->handler->plan && !task->plan))
 		return err_set(err, ERR_NO_MEMORY, "no memory for the job's plan");
 	return 0;
@@ -304,7 +306,7 @@ int task_restore(struct job *job, const struct guard *guard, struct task **ret_t
 {
 	struct mistakes mistakes;
 	struct json_place place;
-	struct task *task;
+	struct task *task = NULL;
 	struct job made;
 	int rc;
 
@@ -313,6 +315,7 @@ int task_restore(struct job *job, const struct guard *guard, struct task **ret_t
 	mistakes_done(&mistakes);
 	if (rc)
 		return -1;
+	assert(task);
 	/* The numbers are the row's, which may have been patched; the texts the body's. */
 	made = task->job;
 	task->job = *job;
@@ -334,7 +337,7 @@ void task_free(struct task *task)
 {
 	if (!task)
 		return;
-	if (task->plan && task->handler->plan_free)
+	if (task->handler && task->handler->plan_free)
 		task->handler->plan_free(task->plan);
 	json_free(task->envelope);
 	arena_done(&task->arena);
