@@ -153,16 +153,20 @@ unsigned engine_drain(struct engine *engine, int64_t for_ms)
 
 void engine_free(struct engine *engine)
 {
+	struct run *run, *next;
+
 	if (!engine)
 		return;
 	house_stop(engine);
 	pool_stop(engine);
 	timers_free(engine->timers);
 	sched_free(engine->sched);
-	while (engine->free_runs) {
-		struct run *run = engine->free_runs;
-
-		engine->free_runs = run->next;
+	lock_take(&engine->lock);
+	run = engine->free_runs;
+	engine->free_runs = NULL;
+	lock_drop(&engine->lock);
+	for (; run; run = next) {
+		next = run->next;
 		run_destroy(run);
 	}
 	cond_done(&engine->empty);

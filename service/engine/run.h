@@ -214,6 +214,7 @@ struct run {
 
 	struct lock lock;
 	struct run_lane lanes[LANES_MAX] GUARDED_BY(lock);
+	uint64_t arrived GUARDED_BY(lock);   /* bits of lanes that have completions to take */
 	uint64_t want_part GUARDED_BY(lock); /* bits of lanes that wait for one */
 	uint64_t want_room GUARDED_BY(lock);
 	uint64_t want_fetch GUARDED_BY(lock);

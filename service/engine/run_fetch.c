@@ -112,6 +112,7 @@ static void pending_arrived(struct pending *pending)
 	last = drop && run->in_flight == 0;
 	if (!drop) {
 		list_add(&run->lanes[lane].arrived, pending);
+		run->arrived |= UINT64_C(1) << lane;
 		atomic_fetch_add(&run->refs, 1); /* the step may end the run before our wake */
 	}
 	lock_drop(&run->lock);
@@ -215,6 +216,8 @@ bool run_completion(struct run *run, unsigned lane, struct completion *ret)
 	if (pending) {
 		list_remove(&run->lanes[lane].arrived, pending);
 		run->lanes[lane].outstanding--;
+		if (!run->lanes[lane].arrived.first)
+			run->arrived &= ~(UINT64_C(1) << lane);
 	}
 	lock_drop(&run->lock);
 	if (!pending)
@@ -268,23 +271,20 @@ static uint64_t timer_pick(struct run *run, struct pending **ret_pending)
 	return timer;
 }
 
-/* Completions that nobody will take. */
-static void arrivals_drop(struct run *run)
+/* Completions that nobody will take, of these lanes. */
+static void arrivals_drop(struct run *run, uint64_t lanes)
 {
 	struct completion completion;
 
-	for (unsigned lane = 0; lane < LANES_MAX; lane++) {
-		if (!run->lanes[lane].arrived.first)
-			continue;
-		while (run_completion(run, lane, &completion))
+	for (; lanes; lanes &= lanes - 1)
+		while (run_completion(run, (unsigned)__builtin_ctzll(lanes), &completion))
 			fetch_result_free(completion.fetch);
-	}
 }
 
 bool run_pending_cancel(struct run *run)
 {
 	struct pending *pending;
-	uint64_t timer;
+	uint64_t timer, arrived;
 	bool none;
 
 	lock_take(&run->lock);
@@ -305,9 +305,10 @@ bool run_pending_cancel(struct run *run)
 		none = run->in_flight == 0;
 	}
 	run->leaving = true;
+	arrived = run->arrived;
 	lock_drop(&run->lock);
 	if (none)
-		arrivals_drop(run);
+		arrivals_drop(run, arrived);
 	return none;
 }
 
@@ -332,8 +333,7 @@ bool run_parked(struct run *run)
 			all = parked(&view);
 		}
 	}
-	for (unsigned lane = 0; lane < LANES_MAX && all; lane++)
-		all = !run->lanes[lane].arrived.first;
+	all = all && run->arrived == 0;
 	lock_drop(&run->lock);
 	return all;
 }

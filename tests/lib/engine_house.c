@@ -158,6 +158,13 @@ enum err_code house_move(struct house *house, const struct id *id, enum job_move
 	return answer.code;
 }
 
+void house_news(struct house *house)
+{
+	lock_take(&house->lock);
+	cond_wait_until(&house->news, &house->lock, clock_ms() + LOOK_MS);
+	lock_drop(&house->lock);
+}
+
 struct job house_wait(struct house *house, const struct id *id, uint32_t states)
 {
 	int64_t until_ms = clock_ms() + WAIT_MS_MAX;

@@ -39,6 +39,8 @@ enum err_code house_move(struct house *house, const struct id *id, enum job_move
  * summary and error_detail, which job_done() frees. */
 struct job house_wait(struct house *house, const struct id *id, uint32_t states);
 struct job house_wait_end(struct house *house, const struct id *id);
+/* Waits for the next events, a second at most. */
+void house_news(struct house *house);
 /* All committed results; the caller frees. */
 char *house_results(struct house *house, const struct id *id, size_t *ret_len);
 

@@ -96,6 +96,49 @@ static void test_many_tiny_jobs_all_complete(void **state)
 	assert_int_equal(test_opens, JOBS);
 }
 
+/* Counts a batch that was committed. */
+static void batch_count(void *ctx, const struct submit_result *result)
+{
+	_Atomic unsigned *created = ctx;
+
+	for (size_t i = 0; !result->err && i < result->count; i++)
+		atomic_fetch_add(created, result->outcomes[i] == SUBMIT_CREATED);
+}
+
+static void test_backlog_beyond_the_window_runs_each_job_once(void **state)
+{
+	/* 20,000 jobs in two batches; the window holds 4,096, the rest comes from the store. */
+	enum { JOBS = 20000, BATCH = 10000 };
+	static const char json[] = "{\"type\":\"flaky\",\"spec\":{}}";
+	static struct task *tasks[BATCH];
+	struct house *house = *state;
+	_Atomic unsigned created = 0;
+	int64_t counts[JOB_STATES];
+	struct mistakes mistakes;
+	struct json_place place;
+	struct err err;
+
+	mistakes_init(&mistakes);
+	for (int batch = 0; batch < JOBS / BATCH; batch++) {
+		for (int i = 0; i < BATCH; i++) {
+			assert_int_equal(task_compile(json, strlen(json), NULL, &tasks[i],
+						      &mistakes, &place, &err),
+					 0);
+			task_stamp(tasks[i], clock_wall_ms());
+		}
+		assert_int_equal(engine_submit(house->engine, tasks, BATCH, false, NULL, NULL,
+					       batch_count, &created, &err),
+				 0);
+	}
+	mistakes_done(&mistakes);
+	do {
+		house_news(house);
+		store_job_counts(house->store, counts);
+	} while (counts[JOB_COMPLETED] < JOBS);
+	assert_int_equal(created, JOBS);
+	assert_int_equal(test_opens, JOBS);
+}
+
 static void test_failed_attempts_are_repeated_after_their_backoff(void **state)
 {
 	/* Two failures, each followed by its fixed delay of 60 ms, then success. */
@@ -290,6 +333,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tiny_job_completes_with_its_summary, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_many_tiny_jobs_all_complete, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_backlog_beyond_the_window_runs_each_job_once,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_failed_attempts_are_repeated_after_their_backoff, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_attempts_used_up_fail_the_job, setup,
