@@ -407,6 +407,44 @@ const struct handler handler_half = {
 	.close = free,
 };
 
+/* ---- failing: some parts have a failed item, the others a good one ---- */
+
+static enum step failing_step(struct run *run, void *opaque, unsigned phase, unsigned lane,
+			      struct err *err)
+{
+	struct item_failure failure = {.line = -1, .offset = -1, .attempts = 1};
+	struct state *state = opaque;
+	enum step step = STEP_MORE;
+	struct part *part;
+
+	(void)phase;
+	if (!parts_add(run, state, lane, &step, err))
+		return step;
+	part = part_take(run, state, lane, &step, err);
+	if (!part)
+		return step;
+	if (part->number < state->failures) {
+		err_set(&failure.err, ERR_FETCH_TIMEOUT, "part %u", (unsigned)part->number);
+		if (run_item_failed(run, lane, part, &failure) != RUN_OK)
+			return STEP_WAIT;
+	} else if (run_emit(run, lane, part, "1", 1, err) != RUN_OK) {
+		return STEP_FAIL;
+	}
+	run_part_done(run, lane, part);
+	state->held[lane] = NULL;
+	return STEP_MORE;
+}
+
+const struct handler handler_failing = {
+	.name = "failing",
+	.summary = "Some items fail",
+	.params = params,
+	.open = state_open,
+	.phase = lanes_phase,
+	.step = failing_step,
+	.close = free,
+};
+
 /* ---- flaky ---- */
 
 static enum step flaky_step(struct run *run, void *opaque, unsigned phase, unsigned lane,

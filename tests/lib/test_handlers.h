@@ -20,12 +20,13 @@ extern const struct handler handler_ordered;  /* four lanes, parts of uneven len
 extern const struct handler handler_merge;    /* lanes add up with checkpoints, then one merges */
 extern const struct handler handler_half;     /* each part fails half way, once */
 extern const struct handler handler_flaky;    /* the first `failures` attempts fail */
+extern const struct handler handler_failing;  /* the first `failures` parts have a failed item */
 extern const struct handler handler_endless;  /* "spin", "wait" or "hold" until it is stopped */
 extern const struct handler handler_timers;   /* lanes that wake each other and wait on timers */
 
 #define TEST_HANDLERS                                                                              \
-	&handler_endless, &handler_flaky, &handler_frontier, &handler_half, &handler_merge,        \
-		&handler_noop, &handler_ordered, &handler_timers
+	&handler_endless, &handler_failing, &handler_flaky, &handler_frontier, &handler_half,      \
+		&handler_merge, &handler_noop, &handler_ordered, &handler_timers
 
 const struct handler *test_handler(const char *name);
 

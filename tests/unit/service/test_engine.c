@@ -187,6 +187,43 @@ static void test_error_that_cannot_get_better_is_not_repeated(void **state)
 	job_done(&job);
 }
 
+static void test_max_failed_decides_whether_a_job_with_failed_items_completes(void **state)
+{
+	/* Of 10 items some fail; by default only all of them fail the job. */
+	static const struct {
+		int failures;
+		const char *max_failed;
+		enum job_state end;
+	} cases[] = {
+		{9, "", JOB_COMPLETED},
+		{10, "", JOB_FAILED},
+		{2, ",\"max_failed\":2", JOB_COMPLETED},
+		{3, ",\"max_failed\":2", JOB_FAILED},
+		{1, ",\"max_failed\":\"10%\"", JOB_COMPLETED},
+		{2, ",\"max_failed\":\"10%\"", JOB_FAILED},
+	};
+	struct house *house = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char json[200];
+		struct job job;
+		struct id id;
+
+		snprintf(json, sizeof(json),
+			 "{\"type\":\"failing\",\"spec\":{\"parts\":10,\"failures\":%d}%s}",
+			 cases[i].failures, cases[i].max_failed);
+		id = house_submit(house, json);
+		job = house_wait_end(house, &id);
+		assert_int_equal(job.state, cases[i].end);
+		assert_int_equal(job.error,
+				 job.state == JOB_FAILED ? ERR_TOO_MANY_FAILED : ERR_NONE);
+		assert_int_equal(job.items_failed, cases[i].failures);
+		assert_int_equal(job.items, 10 - cases[i].failures);
+		assert_int_equal(job.attempt, 1);
+		job_done(&job);
+	}
+}
+
 static void test_attempt_beyond_its_timeout_fails(void **state)
 {
 	/* A job that never ends, once stepping and once waiting on a timer. */
@@ -341,6 +378,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_error_that_cannot_get_better_is_not_repeated,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_max_failed_decides_whether_a_job_with_failed_items_completes, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_attempt_beyond_its_timeout_fails, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_deadline_ends_all_attempts, setup, teardown),
