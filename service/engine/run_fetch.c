@@ -110,7 +110,9 @@ static void pending_arrived(struct pending *pending)
 	run->in_flight--;
 	drop = run->leaving;
 	last = drop && run->in_flight == 0;
-	if (!drop) {
+	if (drop) {
+		run->lanes[lane].outstanding--; /* the next attempt here begins with none */
+	} else {
 		list_add(&run->lanes[lane].arrived, pending);
 		run->arrived |= UINT64_C(1) << lane;
 		atomic_fetch_add(&run->refs, 1); /* the step may end the run before our wake */
