@@ -13,7 +13,6 @@
 #include "service/http/api.h"
 #include "service/http/api_query.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,34 +145,43 @@ static ssize_t results_read(void *ctx, char *into, size_t room)
 
 /* ---- what is asked for ---- */
 
+/* Digits; what is beyond any size counts as INT64_MAX. */
+static bool position_read(const char **at, int64_t *ret)
+{
+	char *end;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	*ret = strtoll(*at, &end, 10);
+	*at = end;
+	return true;
+}
+
 /* `bytes=a-b`, `a-`, `-n` within `size`.  1: a range; 0: none, or one to ignore
  * (several, or not bytes); -1: not satisfiable. */
 static int range_read(const char *header, int64_t size, int64_t *ret_from, int64_t *ret_to)
 {
-	char *end;
+	int64_t from = 0, last = INT64_MAX;
+	bool has_from, has_last;
 
-	if (!header || strncmp(header, "bytes=", 6) != 0 || strchr(header, ','))
+	if (!header || strncmp(header, "bytes=", 6) != 0)
 		return 0;
 	header += 6;
-	errno = 0;
-	if (*header == '-') {
-		int64_t last = strtoll(header + 1, &end, 10);
-
-		if (errno || end == header + 1 || *end != '\0')
-			return 0;
-		*ret_from = MAX(0, size - last);
-		*ret_to = size;
-		return last > 0 && size > 0 ? 1 : -1;
+	has_from = position_read(&header, &from);
+	if (*header++ != '-')
+		return 0;
+	has_last = position_read(&header, &last);
+	if (*header || (!has_from && !has_last) || (has_from && last < from))
+		return 0;
+	if (!has_from) {
+		from = last > 0 ? MAX(0, size - last) : size;
+		last = INT64_MAX;
 	}
-	*ret_from = strtoll(header, &end, 10);
-	if (errno || end == header || *end != '-')
-		return 0;
-	header = end + 1;
-	*ret_to = *header ? strtoll(header, &end, 10) + 1 : size;
-	if (errno || (*header && (end == header || *end != '\0')) || *ret_to <= *ret_from)
-		return 0;
-	*ret_to = MIN(*ret_to, size);
-	return *ret_from < size ? 1 : -1;
+	if (from >= size)
+		return -1;
+	*ret_from = from;
+	*ret_to = MIN(last, size - 1) + 1;
+	return 1;
 }
 
 static int format_read(struct request *request, bool *ret_array, struct err *err)
