@@ -13,7 +13,7 @@
  * The verbs of handlers/run.h are spread over
  *   run.c        the attempt: start, phases, steps, end
  *   run_fetch.c  lanes' wakes, fetches, timers
- *   run_parts.c  parts: adding, claiming, finishing     run_refill.c  parts and the store
+ *   run_parts.c, run_parts_end.c  parts                 run_refill.c  parts and the store
  *   run_emit.c   items and failures, in part order      run_tell.c    progress, logs, summary
  *   run_commit.c what changed since the last commit, made durable
  *
@@ -273,6 +273,18 @@ bool run_pending_cancel(struct run *run); /* from run_leave: true when nothing i
 bool run_parked(struct run *run);	  /* all it waits for is parked hosts */
 void run_fetch_room(struct run *run);
 void run_live_waiting(struct run *run, struct engine_live *ret);
+
+/* run_parts.c for run_parts_end.c */
+void part_list_add(struct part_list *list, struct run_part *part);
+void part_list_remove(struct part_list *list, struct run_part *part);
+/* The part is now pending in the store alone, or will be with the commit that gathers. */
+void parts_stored_locked(struct run *run, int64_t not_before_ms) REQUIRES(run->lock);
+/* Puts an unclaimed part that is here into the queue or among the parked; false: no memory. */
+bool parts_unclaimed_locked(struct run *run, struct run_part *part) REQUIRES(run->lock);
+/* One lane of those that wait for a part (it wakes the next if there are more), or all. */
+uint64_t parts_waiter_locked(struct run *run) REQUIRES(run->lock);
+uint64_t parts_waiters_locked(struct run *run) REQUIRES(run->lock);
+bool parts_all_finished_locked(const struct run *run) REQUIRES(run->lock);
 
 /* run_parts.c, run_refill.c */
 struct parts *run_parts_locked(struct run *run) REQUIRES(run->lock); /* NULL: no memory */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* run_parts.c - parts: adding, claiming, finishing.  run.h has the invariant.
+/* run_parts.c - parts: adding and claiming.  run.h has the invariant; run_parts_end.c
+ * finishes them.
  *
  * A new part goes into the changes of the next commit and, while there is room, into
  * memory too, so that it can be claimed before it is on the disk.  A claim is known
- * here only: after a crash the part is pending again.  A part that is finished before
- * its adding was committed is written once, as finished.
- *
- * Ordered runs hand out parts by number and show them by number: `order` holds those
- * claimed or finished and not yet shown, RUN_ORDER_WINDOW_MAX at most.  The first in
- * it is never held up by others, so it always comes to an end.
+ * here only: after a crash the part is pending again.
  */
 #include "service/engine/run.h"
 
@@ -52,7 +48,7 @@ void run_part_free(struct run_part *part)
 	free(part);
 }
 
-static void list_add(struct part_list *list, struct run_part *part)
+void part_list_add(struct part_list *list, struct run_part *part)
 {
 	part->next = NULL;
 	part->prev = list->last;
@@ -63,7 +59,7 @@ static void list_add(struct part_list *list, struct run_part *part)
 	list->last = part;
 }
 
-static void list_remove(struct part_list *list, struct run_part *part)
+void part_list_remove(struct part_list *list, struct run_part *part)
 {
 	if (part->prev)
 		part->prev->next = part->next;
@@ -121,80 +117,9 @@ void run_parts_drop(struct run *run)
 	free(parts);
 }
 
-static struct run_part *part_of(struct part *part)
-{
-	return CONTAINER_OF(part, struct run_part, part);
-}
-
-/* ---- what the next commit says of a part ---- */
-
-/* The part's row in the changes that gather; NULL: no memory. */
-static struct part_row *row_locked(struct run *run, struct run_part *part) REQUIRES(run->lock)
-{
-	struct changes *changes = changes_locked(run);
-
-	if (part->added_in == changes->number)
-		return &changes->added[part->row];
-	if (part->changed_in != changes->number) {
-		if (!changes_grow((void **)&changes->changed, changes->changed_count,
-				  &changes->changed_room, sizeof(*changes->changed)))
-			return NULL;
-		part->row = changes->changed_count++;
-		part->changed_in = changes->number;
-		changes->changed[part->row] =
-			(struct part_row){.number = part->part.number,
-					  .state = PART_PENDING,
-					  .not_before_ms = part->not_before_ms,
-					  .attempts = (uint16_t)part->part.attempts,
-					  .result_offset = part->result_offset,
-					  .result_len = part->result_len};
-		changes_grew_locked(run, sizeof(struct part_row));
-	}
-	return &changes->changed[part->row];
-}
-
-static bool resume_write_locked(struct run *run, struct run_part *part, struct part_row *row)
-	REQUIRES(run->lock)
-{
-	row->resume = NULL;
-	row->resume_len = 0;
-	if (!part->part.resume)
-		return true;
-	row->resume =
-		arena_copy(&changes_locked(run)->arena, part->part.resume, part->part.resume_len);
-	row->resume_len = part->part.resume_len;
-	changes_grew_locked(run, part->part.resume_len);
-	return row->resume != NULL;
-}
-
-/* Adds the number to those that leave the map with this commit. */
-static bool leave_locked(struct run *run, struct run_part *part) REQUIRES(run->lock)
-{
-	struct changes *changes = changes_locked(run);
-
-	/* Never shown as pending by the store: nothing to wait for. */
-	if (part->added_in == changes->number && part->changed_in == 0) {
-		part_map_drop(&run->parts->map, part->part.number);
-		return true;
-	}
-	if (!changes_grow((void **)&changes->leaving, changes->leaving_count,
-			  &changes->leaving_room, sizeof(*changes->leaving)))
-		return false;
-	changes->leaving[changes->leaving_count++] = part->part.number;
-	return part_map_put(&run->parts->map, part->part.number, NULL);
-}
-
-static void out_of_memory(struct run *run)
-{
-	struct err err;
-
-	err_set(&err, ERR_NO_MEMORY, "no memory for the job's parts");
-	run_stop(run, RUN_FAILED, &err);
-}
-
 /* ---- adding ---- */
 
-static void stored_locked(struct run *run, int64_t not_before_ms) REQUIRES(run->lock)
+void parts_stored_locked(struct run *run, int64_t not_before_ms)
 {
 	struct parts *parts = run->parts;
 
@@ -240,13 +165,13 @@ static bool queue_place_locked(struct run *run, const struct run_part *part) REQ
 }
 
 /* Puts an unclaimed part that is here into the queue or among the parked. */
-static bool unclaimed_add_locked(struct run *run, struct run_part *part) REQUIRES(run->lock)
+bool parts_unclaimed_locked(struct run *run, struct run_part *part)
 {
 	struct parts *parts = run->parts;
 
 	if (part->not_before_ms > clock_wall_ms()) {
 		part->place = PLACE_PARKED;
-		list_add(&parts->parked, part);
+		part_list_add(&parts->parked, part);
 		if (parts->parked_count++ == 0 || part->not_before_ms < parts->parked_until_ms)
 			parts->parked_until_ms = part->not_before_ms;
 		return true;
@@ -269,10 +194,10 @@ bool run_part_keep_locked(struct run *run, struct run_part *part, bool from_stor
 		return false;
 	if (run->ordered) {
 		part->place = PLACE_QUEUE;
-		list_add(&parts->fifo, part);
+		part_list_add(&parts->fifo, part);
 		parts->fifo_count++;
 		parts->fifo_next = part->part.number + 1;
-	} else if (!unclaimed_add_locked(run, part)) {
+	} else if (!parts_unclaimed_locked(run, part)) {
 		part_map_drop(&parts->map, part->part.number);
 		return false;
 	}
@@ -346,13 +271,13 @@ static enum run_answer add_locked(struct run *run, unsigned lane, struct part *p
 	}
 	if (!here || !run_part_keep_locked(run, here, false)) {
 		run_part_free(here);
-		stored_locked(run, not_before_ms);
+		parts_stored_locked(run, not_before_ms);
 	}
 	return RUN_OK;
 }
 
 /* One lane of those that wait for a part: it wakes the next if there are more. */
-static uint64_t waiter_locked(struct run *run) REQUIRES(run->lock)
+uint64_t parts_waiter_locked(struct run *run)
 {
 	uint64_t lane = run->want_part & -run->want_part;
 
@@ -360,7 +285,7 @@ static uint64_t waiter_locked(struct run *run) REQUIRES(run->lock)
 	return lane;
 }
 
-static uint64_t waiters_locked(struct run *run) REQUIRES(run->lock)
+uint64_t parts_waiters_locked(struct run *run)
 {
 	uint64_t lanes = run->want_part;
 
@@ -389,7 +314,7 @@ enum run_answer run_part_add(struct run *run, unsigned lane, const char *key, si
 	lock_take(&run->lock);
 	answer = add_locked(run, lane, &part, options ? options->not_before_ms : 0, err);
 	if (answer == RUN_OK)
-		wake = waiter_locked(run);
+		wake = parts_waiter_locked(run);
 	lock_drop(&run->lock);
 	if (wake)
 		lanes_wake(run, wake);
@@ -413,12 +338,12 @@ bool run_parts_due_locked(struct run *run, int64_t now_ms)
 			parts->parked_until_ms = MIN(parts->parked_until_ms, part->not_before_ms);
 			continue;
 		}
-		list_remove(&parts->parked, part);
+		part_list_remove(&parts->parked, part);
 		parts->parked_count--;
 		part->place = PLACE_QUEUE;
 		if (!part_queue_add(&parts->queue, part)) { /* no memory: later, then */
 			part->place = PLACE_PARKED;
-			list_add(&parts->parked, part);
+			part_list_add(&parts->parked, part);
 			parts->parked_count++;
 			parts->parked_until_ms = now_ms + 1000;
 			return moved;
@@ -436,7 +361,7 @@ static struct run_part *next_locked(struct run *run) REQUIRES(run->lock)
 	run_parts_due_locked(run, parts->parked_count ? clock_wall_ms() : 0);
 	part = part_queue_take(&parts->queue);
 	if (part) {
-		list_add(&parts->claimed, part);
+		part_list_add(&parts->claimed, part);
 		parts->claimed_count++;
 	}
 	return part;
@@ -459,15 +384,15 @@ static struct run_part *next_ordered_locked(struct run *run) REQUIRES(run->lock)
 	if (!part || part->not_before_ms > now_ms || parts->order_count >= RUN_ORDER_WINDOW_MAX ||
 	    parts->finished_bytes > RUN_UNSAVED_BYTES_MAX)
 		return NULL;
-	list_remove(&parts->fifo, part);
+	part_list_remove(&parts->fifo, part);
 	parts->fifo_count--;
-	list_add(&parts->order, part);
+	part_list_add(&parts->order, part);
 	parts->order_count++;
 	return part;
 }
 
 /* Nothing is left that could be claimed, now or later. */
-static bool all_finished_locked(const struct run *run) REQUIRES(run->lock)
+bool parts_all_finished_locked(const struct run *run)
 {
 	const struct parts *parts = run->parts;
 
@@ -497,10 +422,10 @@ enum run_answer run_part_next(struct run *run, unsigned lane, struct part **ret_
 		part->part.user = NULL;
 		*ret_part = &part->part;
 		if (parts->queue.count > 0 || parts->fifo_count > 0)
-			wake = waiter_locked(run);
-	} else if (all_finished_locked(run)) {
+			wake = parts_waiter_locked(run);
+	} else if (parts_all_finished_locked(run)) {
 		answer = RUN_END;
-		wake = waiters_locked(run);
+		wake = parts_waiters_locked(run);
 	} else {
 		answer = RUN_LATER;
 		run->want_part |= UINT64_C(1) << lane;
@@ -539,287 +464,9 @@ void run_parts_wake(struct run *run)
 	uint64_t lanes = 0;
 
 	lock_take(&run->lock);
-	if (run->parts && run->want_part && (claimable_locked(run) || all_finished_locked(run)))
-		lanes = waiters_locked(run);
+	if (run->parts && run->want_part &&
+	    (claimable_locked(run) || parts_all_finished_locked(run)))
+		lanes = parts_waiters_locked(run);
 	lock_drop(&run->lock);
 	lanes_wake(run, lanes);
-}
-
-/* ---- finishing ---- */
-
-/* Writes the end of a part and lets it go; what it told is in the changes. */
-static bool finished_locked(struct run *run, struct run_part *part) REQUIRES(run->lock)
-{
-	struct part_row *row = row_locked(run, part);
-	bool kept;
-
-	if (!row)
-		return false;
-	row->state = part->failed ? PART_FAILED : PART_DONE;
-	row->attempts = (uint16_t)part->part.attempts;
-	row->resume = NULL;
-	row->resume_len = 0;
-	row->result_offset = part->result_offset;
-	row->result_len = part->result_len;
-	if (part->failed)
-		run->parts->failed++;
-	else
-		run->parts->done++;
-	kept = leave_locked(run, part);
-	run_part_free(part);
-	return kept;
-}
-
-/* Shows the first `bytes` of what the part told, and says where they stand. */
-static void part_show_locked(struct run *run, struct run_part *part, size_t bytes, int64_t count)
-	REQUIRES(run->lock)
-{
-	bool first = part->result_len == 0;
-
-	if (bytes > 0 && first)
-		part->result_offset = run->result_bytes;
-	if (bytes > 0 && !first && part->result_offset + part->result_len != run->result_bytes)
-		part->result_offset = -1; /* not in one piece */
-	part->result_len += (int64_t)bytes;
-	told_show_locked(run, &part->told, bytes, count);
-	part->saved_bytes = 0;
-	part->saved_count = 0;
-}
-
-/* Shows what a part saved, now that it is the first in order. */
-static bool saved_show_locked(struct run *run, struct run_part *part) REQUIRES(run->lock)
-{
-	struct part_row *row;
-
-	part_show_locked(run, part, part->saved_bytes, part->saved_count);
-	row = row_locked(run, part);
-	if (!row || !resume_write_locked(run, part, row))
-		return false;
-	row->result_offset = part->result_offset;
-	row->result_len = part->result_len;
-	part->save_waits = false;
-	return true;
-}
-
-/* Shows the parts at the head of the order that are finished. */
-static bool order_show_locked(struct run *run) REQUIRES(run->lock)
-{
-	struct parts *parts = run->parts;
-	struct run_part *part;
-	bool kept = true;
-
-	while ((part = parts->order.first) && part->place == PLACE_FINISHED) {
-		list_remove(&parts->order, part);
-		parts->order_count--;
-		parts->finished_bytes -= part->told.items.len;
-		part_show_locked(run, part, part->told.items.len, part->told.items_count);
-		kept = finished_locked(run, part) && kept;
-	}
-	if (part && part->save_waits)
-		kept = saved_show_locked(run, part) && kept;
-	return kept;
-}
-
-static bool done_locked(struct run *run, struct run_part *part) REQUIRES(run->lock)
-{
-	struct parts *parts = run->parts;
-
-	assert(part->place == PLACE_CLAIMED);
-	part->place = PLACE_FINISHED;
-	part->failed |= part->told.failures_count > 0;
-	if (run->ordered) {
-		parts->finished_bytes += part->told.items.len;
-		return order_show_locked(run);
-	}
-	list_remove(&parts->claimed, part);
-	parts->claimed_count--;
-	part_show_locked(run, part, part->told.items.len, part->told.items_count);
-	return finished_locked(run, part);
-}
-
-/* Who waits for a part looks again: the order moved on, or all are finished. */
-static uint64_t moved_on_locked(struct run *run) REQUIRES(run->lock)
-{
-	return run->ordered || all_finished_locked(run) ? waiters_locked(run) : 0;
-}
-
-void run_part_done(struct run *run, unsigned lane, struct part *part)
-{
-	uint64_t wake;
-	bool kept;
-
-	(void)lane;
-	lock_take(&run->lock);
-	kept = done_locked(run, part_of(part));
-	wake = moved_on_locked(run);
-	lock_drop(&run->lock);
-	if (wake)
-		lanes_wake(run, wake);
-	if (!kept)
-		out_of_memory(run);
-}
-
-enum run_answer run_part_save(struct run *run, unsigned lane, struct part *part, const void *blob,
-			      size_t len)
-{
-	struct run_part *mine = part_of(part);
-	char *resume = malloc(len + 1);
-	bool kept = true;
-
-	if (!resume ||
-	    atomic_load_explicit(&run->unsaved, memory_order_relaxed) > RUN_UNSAVED_BYTES_MAX) {
-		free(resume);
-		lock_take(&run->lock);
-		run->want_room |= UINT64_C(1) << lane;
-		lock_drop(&run->lock);
-		return RUN_FULL;
-	}
-	memcpy(resume, blob, len);
-	lock_take(&run->lock);
-	assert(mine->place == PLACE_CLAIMED);
-	free(mine->resume);
-	mine->resume = resume;
-	part->resume = resume;
-	part->resume_len = len;
-	mine->saved_bytes = mine->told.items.len;
-	mine->saved_count = mine->told.items_count;
-	mine->failed |= mine->told.failures_count > 0;
-	for (struct failure *failure = mine->told.failures; failure; failure = failure->next)
-		failure->saved = true;
-	mine->save_waits = run->ordered && run->parts->order.first != mine;
-	if (!mine->save_waits)
-		kept = saved_show_locked(run, mine);
-	lock_drop(&run->lock);
-	if (!kept)
-		out_of_memory(run);
-	return RUN_OK;
-}
-
-/* Back to the unclaimed; `changed`: attempts and not_before_ms are to be written. */
-static bool give_back_locked(struct run *run, struct run_part *part, bool changed)
-	REQUIRES(run->lock)
-{
-	struct parts *parts = run->parts;
-	struct part_row *row;
-
-	assert(part->place == PLACE_CLAIMED);
-	told_unsave(part);
-	if (changed) {
-		row = row_locked(run, part);
-		if (!row)
-			return false;
-		row->attempts = (uint16_t)part->part.attempts;
-		row->not_before_ms = part->not_before_ms;
-		if (!part->save_waits && !resume_write_locked(run, part, row))
-			return false;
-	}
-	if (run->ordered) {
-		part->place = PLACE_UNCLAIMED;
-		parts->unclaimed_count++;
-		return true;
-	}
-	list_remove(&parts->claimed, part);
-	parts->claimed_count--;
-	if (changed && part->not_before_ms > 0 && parts->parked_count >= RUN_PARKED_MAX) {
-		/* It waits in the store, once the commit with its new time is there. */
-		bool kept = leave_locked(run, part);
-
-		stored_locked(run, part->not_before_ms);
-		run_part_free(part);
-		return kept;
-	}
-	return unclaimed_add_locked(run, part);
-}
-
-static void give_back(struct run *run, struct part *part, bool changed)
-{
-	uint64_t wake;
-	bool kept;
-
-	lock_take(&run->lock);
-	kept = give_back_locked(run, part_of(part), changed);
-	wake = waiter_locked(run);
-	lock_drop(&run->lock);
-	if (wake)
-		lanes_wake(run, wake);
-	if (!kept)
-		out_of_memory(run);
-}
-
-void run_part_retry(struct run *run, unsigned lane, struct part *part, int64_t not_before_ms)
-{
-	(void)lane;
-	part->attempts++;
-	part_of(part)->not_before_ms = not_before_ms;
-	give_back(run, part, true);
-}
-
-void run_part_release(struct run *run, unsigned lane, struct part *part)
-{
-	(void)lane;
-	give_back(run, part, false);
-}
-
-void run_ordered(struct run *run)
-{
-	lock_take(&run->lock);
-	assert(!run->opened);
-	run->ordered = true;
-	lock_drop(&run->lock);
-}
-
-/* ---- checkpoints ---- */
-
-static bool checkpoint_locked(struct run *run, unsigned lane, const void *blob, size_t len)
-	REQUIRES(run->lock)
-{
-	struct changes *changes = changes_locked(run);
-	struct checkpoint_row row = {.lane = lane, .len = blob ? len : 0};
-	size_t i = 0;
-
-	if (blob) {
-		row.blob = arena_copy(&changes->arena, blob, len);
-		if (!row.blob)
-			return false;
-	}
-	while (i < changes->checkpoints_count && changes->checkpoints[i].lane != lane)
-		i++;
-	if (i == changes->checkpoints_count) {
-		if (!changes_grow((void **)&changes->checkpoints, i, &changes->checkpoints_room,
-				  sizeof(row)))
-			return false;
-		changes->checkpoints_count++;
-	}
-	changes->checkpoints[i] = row;
-	changes_grew_locked(run, row.len + sizeof(row));
-	return true;
-}
-
-enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob, size_t len,
-			       const uint64_t *parts_covered, size_t count)
-{
-	uint64_t wake = 0;
-	bool kept;
-
-	lock_take(&run->lock);
-	if (atomic_load_explicit(&run->unsaved, memory_order_relaxed) > RUN_UNSAVED_BYTES_MAX) {
-		run->want_room |= UINT64_C(1) << lane;
-		lock_drop(&run->lock);
-		return RUN_FULL;
-	}
-	kept = checkpoint_locked(run, lane, blob, len);
-	for (size_t i = 0; i < count && kept; i++) {
-		struct run_part *part = part_map_get(&run->parts->map, parts_covered[i]);
-
-		assert(part);
-		kept = done_locked(run, part);
-	}
-	if (count > 0)
-		wake = moved_on_locked(run);
-	lock_drop(&run->lock);
-	if (wake)
-		lanes_wake(run, wake);
-	if (!kept)
-		out_of_memory(run);
-	return RUN_OK;
 }
