@@ -312,6 +312,7 @@ const struct handler scrape_handler = {
 	.summary = "Fetches pages and takes titles, links and selected fields from them",
 	.params = scrape_params,
 	.io_bound = true,
+	.failed_are_items = true,
 	.plan = scrape_plan,
 	.plan_free = scrape_plan_free,
 	.open = crawl_open,
