@@ -50,11 +50,11 @@ static int parts_left(struct run *run, const struct parts_summary *left, struct 
 	parts->all = left->pending + left->done + left->failed;
 	parts->done = left->done;
 	parts->failed = left->failed;
-	run->progress_done = left->done + left->failed; /* the rate is this attempt's */
 	parts->stored = left->pending;
 	rc = store_parts_keys(run->engine->config.store, &run->id, key_seen, parts, err);
 	lock_take(&run->lock);
 	run->parts = parts;
+	run->progress_done = left->done + left->failed; /* the rate is this attempt's */
 	lock_drop(&run->lock);
 	return rc ? err_wrap(err, "cannot read the keys of the job's parts") : 0;
 }
