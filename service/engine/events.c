@@ -30,13 +30,15 @@
 
 enum {
 	TOPIC_BUCKETS = 16384, /* about one topic each at SUBSCRIBERS_MAX */
-	WAKE_BATCH = 64,       /* wakes between two looks at the lock */
-	NO_POSITION = 0,       /* positions count from 1 */
+	RING_BUCKETS = 2 * EVENT_RING_MAX,
+	WAKE_BATCH = 64, /* wakes between two looks at the lock */
+	NO_POSITION = 0, /* positions count from 1 */
 };
 
 struct slot {
 	struct event event;
 	uint64_t prev, next; /* positions in the chain of the job's topic */
+	uint64_t older;	     /* position in the chain of its bucket */
 };
 
 struct subscriber {
@@ -71,6 +73,7 @@ struct events {
 	struct store *store GUARDED_BY(lock);
 	struct slot ring[EVENT_RING_MAX] GUARDED_BY(lock);
 	uint64_t head GUARDED_BY(lock), tail GUARDED_BY(lock); /* positions: tail … head - 1 */
+	uint64_t newest[RING_BUCKETS] GUARDED_BY(lock);	       /* by the hash of the job */
 	uint64_t floor_seq GUARDED_BY(lock), last_seq GUARDED_BY(lock);
 	struct topic all GUARDED_BY(lock);
 	struct topic *buckets[TOPIC_BUCKETS] GUARDED_BY(lock);
@@ -193,6 +196,11 @@ static struct slot *slot_at(struct events *events, uint64_t position)
 	return &events->ring[position % EVENT_RING_MAX];
 }
 
+static uint64_t *ring_bucket(struct events *events, const struct id *job) REQUIRES(events->lock)
+{
+	return &events->newest[id_hash(job) % RING_BUCKETS];
+}
+
 /* Takes the oldest out; its data is the caller's to free. */
 static char *slot_drop(struct events *events)
 {
@@ -228,6 +236,7 @@ static void slot_add(struct events *events, struct slot *incoming)
 	const struct event *event = &incoming->event;
 	char *replaced = NULL;
 	struct topic *topic;
+	uint64_t *newest;
 
 	if (events->head - events->tail == EVENT_RING_MAX)
 		replaced = slot_drop(events);
@@ -235,6 +244,9 @@ static void slot_add(struct events *events, struct slot *incoming)
 		events->floor_seq = event->seq - 1; /* what came before is not known */
 	events->last_seq = event->seq;
 	*slot_at(events, events->head) = *incoming;
+	newest = ring_bucket(events, &event->job);
+	slot_at(events, events->head)->older = *newest;
+	*newest = events->head;
 	topic = events->topics > 0 ? topic_find(events, &event->job) : NULL;
 	if (topic) {
 		chain_add(events, topic, events->head);
@@ -343,19 +355,30 @@ static struct topic *topic_find(struct events *events, const struct id *job)
 	return topic;
 }
 
-/* Finds the job's events in the ring: once, so that reads need not. */
+/* Finds the job's events in the ring, newest first: once, so that reads need not. */
 static void topic_begin(struct events *events, struct topic *topic, const struct id *job)
 {
 	struct topic **bucket = topic_bucket(events, job);
+	uint64_t at = *ring_bucket(events, job), later = NO_POSITION;
 
 	topic->job = *job;
 	topic->dropped_seq = events->floor_seq;
 	topic->chain = *bucket;
 	*bucket = topic;
 	events->topics++;
-	for (uint64_t at = events->tail; at < events->head; at++)
-		if (id_equal(&slot_at(events, at)->event.job, job))
-			chain_add(events, topic, at);
+	for (; at >= events->tail; at = slot_at(events, at)->older) {
+		struct slot *slot = slot_at(events, at);
+
+		if (!id_equal(&slot->event.job, job))
+			continue;
+		slot->next = later;
+		slot->prev = NO_POSITION;
+		if (later == NO_POSITION)
+			topic->newest = at;
+		else
+			slot_at(events, later)->prev = at;
+		later = at;
+	}
 }
 
 static void topic_mark(struct events *events, struct topic *topic)

@@ -195,10 +195,11 @@ void pool_wake(struct pool *pool)
 	if (worker) {
 		idle_remove(pool, worker);
 		worker->woken = true;
-		cond_signal(&worker->wake);
 	}
 	monitor_rouse(pool);
 	lock_drop(&pool->lock);
+	if (worker)
+		cond_signal(&worker->wake); /* free of the lock, so that it need not wait for it */
 }
 
 void pool_block_begin(struct pool *pool)
