@@ -2,7 +2,8 @@
 /* api_job.c - jobs as JSON, and answers that wait for a job's end.
  *
  * Waiting: subscribe to the job's events first, then look at its row, so that no end
- * is missed between the two; each wake looks again.
+ * is missed between the two; it is looked at again when an event ends the job.  A job
+ * that was submitted just now need not be looked at first.
  */
 #include "service/http/api_job.h"
 
@@ -279,6 +280,8 @@ struct wait {
 	struct wait_wish wish;
 	int status_late;
 	int64_t until_ms;
+	bool look;    /* at the row: it may have ended before the first event read */
+	uint64_t seq; /* the last event read */
 	struct subscriber *subscriber;
 };
 
@@ -309,12 +312,37 @@ static void end_reply(struct request *request, const struct wait *wait, const st
 		       wait->wish.include_results);
 }
 
+/* Asks the events, most of which end nothing, before the row is read. */
+static bool may_be_final(struct wait *wait)
+{
+	enum { READ_EVENTS = 16 };
+	struct event events[READ_EVENTS];
+	size_t count = READ_EVENTS;
+	bool final = wait->look;
+	struct err err;
+
+	wait->look = false;
+	while (!final && count == READ_EVENTS) {
+		if (events_read(wait->api->events, &wait->id, wait->seq, READ_EVENTS, events,
+				&count, &err))
+			return true;
+		for (size_t i = 0; i < count; i++) {
+			wait->seq = events[i].seq;
+			final |= events[i].type == EVENT_END;
+			free(events[i].data);
+		}
+	}
+	return final;
+}
+
 static void wait_poll(struct request *request, void *ctx)
 {
 	struct wait *wait = ctx;
 	struct job job;
 	struct err err;
 
+	if (!may_be_final(wait) && clock_ms() < wait->until_ms)
+		return;
 	if (store_job_get(wait->api->store, &wait->id, true, &job, &err)) {
 		reply_problem(request, &err);
 		return;
@@ -350,6 +378,7 @@ void job_reply_wait(struct request *request, const struct id *id, const struct w
 		.wish = *wish,
 		.status_late = status_late,
 		.until_ms = clock_ms() + wish->wait_ms,
+		.look = true,
 	};
 	if (wish->wait_ms > 0 &&
 	    events_subscribe(wait->api->events, id, wait_wake, request_waker(request),
@@ -363,6 +392,8 @@ void job_reply_wait(struct request *request, const struct id *id, const struct w
 		wait_close(wait);
 		return;
 	}
+	wait->look = wish->after_seq == 0;
+	wait->seq = wait->look ? events_last_seq(wait->api->events) : wish->after_seq;
 	waker_at(request_waker(request), wait->until_ms);
 	reply_wait(request, &waiter, wait);
 }

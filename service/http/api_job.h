@@ -26,6 +26,7 @@ struct wait_wish {
 	bool preferred;	 /* by Prefer: Preference-Applied is owed */
 	bool expect_completed;
 	bool include_results;
+	uint64_t after_seq; /* of a job just submitted: all its events come after; 0: any job */
 };
 int wait_wish_read(struct request *request, struct wait_wish *ret_wish, struct err *err);
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "service/config.h"
+#include "service/engine/events.h"
 #include "service/http/api_job.h"
 #include "service/http/api_query.h"
 
@@ -180,6 +181,8 @@ static void answer(struct request *request, void *ctx)
 		reply_problem(request, &submission->err);
 		return;
 	}
+	if (submission->outcome != SUBMIT_CREATED)
+		submission->wish.after_seq = 0; /* an older job: it may have ended long ago */
 	switch (submission->outcome) {
 	case SUBMIT_CREATED:
 		created_reply(request, submission);
@@ -205,7 +208,8 @@ static void answer(struct request *request, void *ctx)
 	}
 }
 
-static struct submission *submission_new(const struct task *task, const struct wait_wish *wish)
+static struct submission *submission_new(struct request *request, const struct task *task,
+					 const struct wait_wish *wish)
 {
 	struct submission *submission = calloc(1, sizeof(*submission));
 	struct json_out out;
@@ -213,6 +217,8 @@ static struct submission *submission_new(const struct task *task, const struct w
 	if (!submission)
 		return NULL;
 	submission->wish = *wish;
+	if (wish->wait_ms > 0)
+		submission->wish.after_seq = events_last_seq(api_of(request)->events);
 	submission->id = task->job.id;
 	submission->unique_return = task->unique_return;
 	buf_init(&submission->accepted, REPLY_BYTES_MAX);
@@ -227,7 +233,7 @@ static struct submission *submission_new(const struct task *task, const struct w
 static void task_submit(struct request *request, struct task *task,
 			const struct idempotency *idempotency, const struct wait_wish *wish)
 {
-	struct submission *submission = submission_new(task, wish);
+	struct submission *submission = submission_new(request, task, wish);
 	struct err err;
 
 	if (!submission) {
