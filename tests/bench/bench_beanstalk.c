@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* bench_beanstalk.c - a client of beanstalkd that is faster than beanstalkd.
  *
- *	bench_beanstalk put|work PORT CONNECTIONS SECONDS BODY_BYTES
+ *	bench_beanstalk put|work|trip PORT CONNECTIONS SECONDS BODY_BYTES
  *
  * Each connection has one command under way, as each connection of wrk has one
  * request.  `put` adds jobs; `work` goes round put, reserve, delete: one job from its
- * submission to its durable end.  One line of JSON tells what came of it.
+ * submission to its durable end.  `trip` has one connection that puts and, in a thread
+ * of its own as a worker would be, one that waits in reserve and deletes: the time of
+ * a job runs from its put to DELETED.  One line of JSON tells what came of it.
  *
  * The protocol is beanstalkd's doc/protocol.txt, version 1.12.
  */
@@ -17,6 +19,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +44,7 @@ static struct client *clients;
 static unsigned clients_count;
 static char put[BODY_BYTES_MAX + 64];
 static size_t put_len;
-static bool works;
+static bool works, trips;
 static struct samples samples;
 
 static void fail(const char *what)
@@ -62,13 +66,17 @@ static void put_send(struct client *client)
 	send_all(client, put, put_len);
 }
 
+static size_t delete_format(char *into, size_t room, const char *id)
+{
+	return (size_t)snprintf(into, room, "delete %llu\r\n", strtoull(id, NULL, 10));
+}
+
 static void delete_send(struct client *client, const char *id)
 {
 	char text[64];
-	int len = snprintf(text, sizeof(text), "delete %llu\r\n", strtoull(id, NULL, 10));
 
 	client->doing = DOING_DELETE;
-	send_all(client, text, (size_t)len);
+	send_all(client, text, delete_format(text, sizeof(text), id));
 }
 
 /* The bytes of the whole answer at the head of the buffer; 0: more must come. */
@@ -169,6 +177,60 @@ static void run_until(int epoll, int64_t end_us)
 	}
 }
 
+/* ---- one job at a time, with a worker ---- */
+
+static _Atomic int64_t trip_end_us; /* by the worker, before it posts `deleted` */
+static sem_t deleted;
+
+/* Sends, and waits for the whole answer, which stays in client->answer. */
+static void ask(struct client *client, const char *bytes, size_t len)
+{
+	client->len = 0;
+	send_all(client, bytes, len);
+	do {
+		ssize_t got = recv(client->fd, client->answer + client->len,
+				   sizeof(client->answer) - 1 - client->len, 0);
+		if (got <= 0)
+			fail("recv");
+		client->len += (size_t)got;
+		client->answer[client->len] = '\0';
+	} while (answer_len(client) == 0);
+}
+
+static void *worker_main(void *client_ptr)
+{
+	struct client *client = client_ptr;
+	char text[64];
+
+	for (;;) {
+		ask(client, "reserve\r\n", 9);
+		expect(client, "RESERVED ");
+		ask(client, text, delete_format(text, sizeof(text), client->answer + 9));
+		expect(client, "DELETED");
+		trip_end_us = clock_us();
+		sem_post(&deleted);
+	}
+	return NULL;
+}
+
+static void trips_until(int64_t end_us)
+{
+	pthread_t worker;
+
+	sem_init(&deleted, 0, 0);
+	if (pthread_create(&worker, NULL, worker_main, &clients[1]))
+		fail("pthread_create");
+	while (clock_us() < end_us) {
+		int64_t start_us = clock_us();
+
+		ask(&clients[0], put, put_len);
+		expect(&clients[0], "INSERTED ");
+		while (sem_wait(&deleted))
+			continue;
+		samples_add(&samples, trip_end_us - start_us);
+	}
+}
+
 static void tell(double seconds)
 {
 	samples_sort(&samples);
@@ -182,10 +244,13 @@ static bool arguments_read(int argc, char **argv)
 {
 	size_t body_bytes;
 
-	if (argc != 6 || (strcmp(argv[1], "put") != 0 && strcmp(argv[1], "work") != 0))
+	if (argc != 6)
 		return false;
 	works = strcmp(argv[1], "work") == 0;
-	clients_count = (unsigned)strtoul(argv[3], NULL, 10);
+	trips = strcmp(argv[1], "trip") == 0;
+	if (!works && !trips && strcmp(argv[1], "put") != 0)
+		return false;
+	clients_count = trips ? 2 : (unsigned)strtoul(argv[3], NULL, 10);
 	body_bytes = strtoul(argv[5], NULL, 10);
 	if (clients_count < 1 || clients_count > CONNECTIONS_MAX || body_bytes > BODY_BYTES_MAX)
 		return false;
@@ -203,7 +268,8 @@ int main(int argc, char **argv)
 	int64_t start_us;
 
 	if (!arguments_read(argc, argv)) {
-		fprintf(stderr, "usage: bench_beanstalk put|work PORT CONNECTIONS SECONDS BYTES\n");
+		fprintf(stderr,
+			"usage: bench_beanstalk put|work|trip PORT CONNECTIONS SECONDS BYTES\n");
 		return 2;
 	}
 	clients = calloc(clients_count, sizeof(*clients));
@@ -213,11 +279,10 @@ int main(int argc, char **argv)
 		client_open(&clients[i], (uint16_t)strtoul(argv[2], NULL, 10), epoll);
 	seconds = strtod(argv[4], NULL);
 	start_us = clock_us();
-	run_until(epoll, start_us + (int64_t)(seconds * 1e6));
+	if (trips)
+		trips_until(start_us + (int64_t)(seconds * 1e6));
+	else
+		run_until(epoll, start_us + (int64_t)(seconds * 1e6));
 	tell((double)(clock_us() - start_us) / 1e6);
-	for (unsigned i = 0; i < clients_count; i++)
-		close(clients[i].fd);
-	free(clients);
-	close(epoll);
-	return 0;
+	return 0; /* the kernel closes; a worker may wait in its reserve */
 }

@@ -186,7 +186,7 @@ def wrk(server, path, connections, seconds, body=None):
 
 
 def beanstalk(server, verb, connections, seconds, body):
-    """The same for beanstalkd; verb: put, or work (put, reserve, delete)."""
+    """The same for beanstalkd; verb: put, work or trip (bench_beanstalk.c)."""
     before_s = server.cpu_s()
     length = len(json.dumps(body, separators=(",", ":")))
     result = told([f"{BUILD}/bench_beanstalk", verb, str(server.port), str(connections),
