@@ -386,18 +386,20 @@ unsigned daemon_drain(struct daemon *daemon, int64_t for_ms)
 	int64_t until_ms = clock_ms() + for_ms;
 	unsigned left = engine_drain(daemon->api.engine, for_ms);
 
-	return left + server_drain(daemon->api.server, MAX(0, until_ms - clock_ms()));
+	server_drain(daemon->api.server, MAX(0, until_ms - clock_ms()));
+	return left;
 }
 
 /* After a drain no request is under way but health checks, which touch neither engine
- * nor store; and every operation must have answered before the server goes. */
+ * nor store.  The fetcher goes first: it saves what it knows of hosts.  The store calls
+ * back for what it still commits, so engine and server go after it. */
 void daemon_stop(struct daemon *daemon)
 {
 	if (!daemon)
 		return;
 	fetcher_free(daemon->api.fetcher);
-	engine_free(daemon->api.engine);
 	store_close(daemon->api.store);
+	engine_free(daemon->api.engine);
 	server_free(daemon->api.server);
 	events_free(daemon->api.events);
 	auth_free(daemon->auth);

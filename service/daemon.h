@@ -3,7 +3,7 @@
  *
  *   daemon_start   everything up, listening, jobs running
  *   daemon_drain   SIGTERM: no new requests, running jobs commit and yield
- *   daemon_stop    takes down whatever stands, also after a failed start
+ *   daemon_stop    takes down whatever stands: after a whole drain, or a failed start
  *
  * Threads    one thread calls all three.
  * Errors     0, or -1 and *err.
@@ -18,7 +18,8 @@ struct daemon;
 
 int daemon_start(const struct config *config, struct daemon **ret_daemon, struct err *err);
 const char *daemon_url(const struct daemon *daemon);
-/* The number of requests and runs that did not end within for_ms. */
+/* Jobs that did not leave their steps within for_ms; when there are any, the end of the
+ * process is the only stop that is left: what was promised is on the disk. */
 unsigned daemon_drain(struct daemon *daemon, int64_t for_ms);
 void daemon_stop(struct daemon *daemon); /* NULL is fine */
 

@@ -63,7 +63,8 @@ static int serve_until_told(const struct config *config, struct err *err)
 	second_signal_kills(&set);
 	start_ms = clock_ms();
 	left = daemon_drain(daemon, config->drain_timeout_ms);
-	daemon_stop(daemon);
+	if (left == 0)
+		daemon_stop(daemon);
 	log_info("stopped", "ms", log_num(clock_ms() - start_ms), "left", log_num(left));
 	return 0;
 }

@@ -2,7 +2,7 @@
 /* pool_size.c - the rules of pool_size.h, the first that applies.
  *
  * Sources: the .NET thread pool's hill climbing and where it fails
- * (github.com/dotnet/runtime, issue 81406).
+ * (dotnet/runtime, issue 81406).
  */
 #include "service/engine/pool_size.h"
 
