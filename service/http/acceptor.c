@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* acceptor.c - accept4(2) in a loop; each socket goes to one of the HTTP threads in turn. */
+/* acceptor.c - accept4(2) in a loop; each socket goes to the lobby. */
 #include "service/http/acceptor.h"
 
 #include "base/compiler.h"
 #include "base/log.h"
 #include "service/http/conn.h"
-#include "service/http/loop.h"
+#include "service/http/lobby.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,6 +34,7 @@ struct acceptor {
 	char host[HOST_TEXT_MAX];
 	char url[HOST_TEXT_MAX + NI_MAXSERV + 8];
 	struct conns *conns;
+	struct lobby *lobby;
 	pthread_t thread;
 };
 
@@ -129,30 +130,6 @@ fail:
 	return -1;
 }
 
-/* What has arrived is read first: closing with unread bytes would reset the
- * connection and take the answer with it. */
-static void turn_away(int fd, const struct err *err)
-{
-	char text[1024];
-	char body[ERR_DETAIL_MAX + 256];
-	int status = err_status(err->code);
-	int body_len = snprintf(
-		body, sizeof(body),
-		"{\"type\":\"/errors/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
-		"\"retry_after_ms\":1000}",
-		err_name(err->code), err_title(err->code), status, err->detail);
-	int len = snprintf(text, sizeof(text),
-			   "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
-			   "Content-Length: %d\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s",
-			   status, err_title(err->code), body_len, body);
-	ssize_t n = send(fd, text, (size_t)MIN(len, (int)sizeof(text) - 1), MSG_NOSIGNAL);
-
-	shutdown(fd, SHUT_WR);
-	while (n > 0 && (n = recv(fd, text, sizeof(text), 0)) > 0)
-		;
-	close(fd);
-}
-
 /* False: no descriptors are left. */
 static bool accept_one(struct acceptor *acceptor, bool *ret_more)
 {
@@ -169,10 +146,10 @@ static bool accept_one(struct acceptor *acceptor, bool *ret_more)
 		return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (conns_admit(acceptor->conns, fd, (struct sockaddr *)&from, &conn, &err)) {
-		turn_away(fd, &err);
+		lobby_refuse(acceptor->lobby, fd, &err);
 		return true;
 	}
-	loop_serve(conn->group->loop, conn);
+	lobby_enter(acceptor->lobby, conn);
 	return true;
 }
 
@@ -197,11 +174,13 @@ static void *accept_loop(void *arg)
 	return NULL;
 }
 
-int acceptor_start(struct acceptor *acceptor, struct conns *conns, struct err *err)
+int acceptor_start(struct acceptor *acceptor, struct conns *conns, struct lobby *lobby,
+		   struct err *err)
 {
 	int rc;
 
 	acceptor->conns = conns;
+	acceptor->lobby = lobby;
 	if (listen(acceptor->fd, BACKLOG))
 		return err_set_errno(err, ERR_IO, errno, "listen");
 	rc = pthread_create(&acceptor->thread, NULL, accept_loop, acceptor);

@@ -17,10 +17,12 @@
 
 struct acceptor;
 struct conns;
+struct lobby;
 
 /* Binds to "address:port" or "[address]:port"; clients are refused until the start. */
 int acceptor_new(const char *listen, struct acceptor **ret_acceptor, struct err *err);
-int acceptor_start(struct acceptor *acceptor, struct conns *conns, struct err *err);
+int acceptor_start(struct acceptor *acceptor, struct conns *conns, struct lobby *lobby,
+		   struct err *err);
 void acceptor_free(struct acceptor *acceptor); /* stops listening */
 
 const char *acceptor_url(const struct acceptor *acceptor);

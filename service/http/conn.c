@@ -29,15 +29,18 @@ int conns_init(struct conns *conns, unsigned connections_max, unsigned per_addre
 		.slots_max = connections_max + SLOTS_EXTRA,
 		.connections_max = connections_max,
 		.per_address_max = MIN(per_address_max, UINT16_MAX),
-		.groups_count = threads,
+		.threads = threads,
+		.groups_count = 2 * threads,
 		.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 	};
 	random_bytes(&conns->address_seed, sizeof(conns->address_seed));
 	lock_init(&conns->lock, LOCK_SERVER);
 	lock_init(&conns->wakes_lock, LOCK_LEAF);
 	conns->slots = calloc(conns->slots_max, sizeof(*conns->slots));
-	conns->groups = calloc(threads, sizeof(*conns->groups));
+	conns->groups = calloc(conns->groups_count, sizeof(*conns->groups));
 	conns->address_counts = calloc(ADDRESS_BUCKETS, sizeof(*conns->address_counts));
+	for (unsigned i = threads; conns->groups && i < conns->groups_count; i++)
+		conns->groups[i].streams = true;
 	if (conns->slots && conns->groups && conns->address_counts && conns->wake_fd >= 0)
 		return 0;
 	conns_done(conns);
@@ -120,12 +123,41 @@ int conns_admit(struct conns *conns, int fd, const struct sockaddr *address, str
 		atomic_fetch_add(&conns->count, 1);
 		conn->admitted = true;
 		conn->address_bucket = bucket;
-		conn->group = &conns->groups[conns->accepted % conns->groups_count];
 		*ret_conn = conn;
 	}
 	lock_drop(&conns->lock);
 	atomic_fetch_add(rc ? &conns->refused : &conns->accepted, 1);
 	return rc;
+}
+
+void conn_arrive(struct conn *conn)
+{
+	lock_take(&conn->lock);
+	assert(conn->state == CONN_FREE);
+	conn->state = CONN_ARRIVING;
+	conn->reaped = false;
+	conn_phase(conn, PHASE_HEADERS, clock_ms());
+	lock_drop(&conn->lock);
+}
+
+bool conn_is_arriving(struct conn *conn)
+{
+	bool arriving;
+
+	lock_take(&conn->lock);
+	arriving = conn->state == CONN_ARRIVING;
+	lock_drop(&conn->lock);
+	return arriving;
+}
+
+/* From here to conn_started() no deadline runs: the socket is between two threads. */
+void conn_pass(struct conn *conn, struct conn_group *group)
+{
+	lock_take(&conn->lock);
+	assert(conn->state == CONN_ARRIVING);
+	conn->state = CONN_FREE;
+	conn->group = group;
+	lock_drop(&conn->lock);
 }
 
 struct conn *conn_started(struct conns *conns, int fd)
@@ -141,6 +173,7 @@ struct conn *conn_started(struct conns *conns, int fd)
 	conn->gone = false;
 	conn->watched = false;
 	conn->reaped = false;
+	conn->lingers = false;
 	conn_phase(conn, PHASE_HEADERS, clock_ms());
 	lock_drop(&conn->lock);
 	return conn;
@@ -155,7 +188,7 @@ void conn_closed(struct conn *conn)
 		address_leave_locked(conns, conn);
 	lock_drop(&conns->lock);
 	lock_take(&conn->lock);
-	assert(conn->state == CONN_RUNNING && !conn->request);
+	assert((conn->state == CONN_RUNNING || conn->state == CONN_ARRIVING) && !conn->request);
 	conn->state = CONN_FREE;
 	lock_drop(&conn->lock);
 }

@@ -5,18 +5,19 @@
  * server lives, so that a wake or a deadline that comes too late finds a slot and
  * sees that it is not meant.
  *
- *            conn_started           conn_sleep
- *    FREE ───────────────▶ RUNNING ───────────▶ SUSPENDED
- *      ▲     (admitted by   │   ▲   (HTTP thread)   │
- *      │      acceptor)     │   └───────────────────┘
- *      └────────────────────┘    conn_wake, conns_flush, conns_wake_all
- *            conn_closed
+ *         conn_arrive             conn_pass, conn_started            conn_sleep
+ *    FREE ───────────▶ ARRIVING ───────────────────────────▶ RUNNING ───────────▶ SUSPENDED
+ *      ▲  (acceptor)      │      (lobby)       (HTTP thread)  │   ▲                   │
+ *      │                  │                                   │   └───────────────────┘
+ *      └──────────────────┴───────────────────────────────────┘    conn_wake, conns_flush,
+ *            conn_closed                                            conns_wake_all
  *
  * libmicrohttpd may be asked to resume only what is suspended, and a pointer to its
  * connection is dead once it runs: `mhd` is set in SUSPENDED and nowhere else.
  *
- * Threads    conns_admit() the acceptor's; conn_started(), _begin(), _rearm(), _sleep(), _end(),
- *            _closed() HTTP threads; conns_flush() the reaper's; wakes any.
+ * Threads    conns_admit(), conn_arrive() the acceptor's; conn_pass(), _is_arriving() the
+ *            lobby's; conn_started(), _begin(), _rearm(), _sleep(), _end() HTTP threads;
+ *            conn_closed() lobby and HTTP threads; conns_flush() the reaper's; wakes any.
  * Locks      LOCK_SERVER for admission; LOCK_STREAM, one for each slot, inside which
  *            libmicrohttpd's own locks and LOCK_LEAF are taken.
  */
@@ -36,7 +37,7 @@ struct loop;
 struct request;
 struct sockaddr;
 
-enum conn_state { CONN_FREE, CONN_RUNNING, CONN_SUSPENDED };
+enum conn_state { CONN_FREE, CONN_ARRIVING, CONN_RUNNING, CONN_SUSPENDED };
 
 /* What the client owes us, or we it: the reaper has a deadline for each. */
 enum conn_phase { PHASE_HEADERS, PHASE_BODY, PHASE_HANDLER, PHASE_WRITING, PHASE_IDLE };
@@ -44,6 +45,7 @@ enum conn_phase { PHASE_HEADERS, PHASE_BODY, PHASE_HANDLER, PHASE_WRITING, PHASE
 /* What the slots of one HTTP thread share. */
 struct conn_group {
 	struct loop *loop;
+	bool streams;		    /* its connections have little memory, for one stream each */
 	_Atomic unsigned suspended; /* written under the slots' locks, read by wakes: a hint */
 };
 
@@ -66,6 +68,7 @@ struct conn {
 	bool watched; /* in the reaper's epoll */
 	bool reaped;  /* shut down; libmicrohttpd is about to notice */
 	bool gathers; /* its wakes may be gathered: streams and waiters */
+	bool lingers; /* its last answer may come before the request's end: the HTTP thread's */
 	uint32_t generation;
 	struct MHD_Connection *mhd;
 	struct conn_group *group;
@@ -91,10 +94,11 @@ enum { ADDRESS_BUCKETS = 1 << 16 };
 struct conns {
 	unsigned slots_max; /* also the first fd that has no slot */
 	unsigned connections_max, per_address_max;
-	unsigned groups_count;
+	unsigned threads;
+	unsigned groups_count; /* twice the threads */
 	uint64_t address_seed;
 	struct conn *slots;
-	struct conn_group *groups; /* one for each HTTP thread */
+	struct conn_group *groups; /* one for each HTTP thread: first for requests, then streams */
 	uint16_t *address_counts;  /* ADDRESS_BUCKETS of them */
 	int wake_fd;		   /* eventfd: wakes wait for the reaper */
 	_Atomic unsigned high;	   /* slots in use are below */
@@ -111,12 +115,15 @@ int conns_init(struct conns *conns, unsigned connections_max, unsigned per_addre
 	       unsigned threads, struct err *err);
 void conns_done(struct conns *conns);
 
-/* A slot, and the group that is to serve it; ERR_TOO_MANY_CONNECTIONS,
+/* A slot; ERR_TOO_MANY_CONNECTIONS,
  * ERR_TOO_MANY_REQUESTS (this address has too many). */
 int conns_admit(struct conns *conns, int fd, const struct sockaddr *address, struct conn **ret_conn,
 		struct err *err);
 
-struct conn *conn_started(struct conns *conns, int fd); /* NULL: not admitted */
+void conn_arrive(struct conn *conn);
+bool conn_is_arriving(struct conn *conn);
+void conn_pass(struct conn *conn, struct conn_group *group); /* that is to serve it */
+struct conn *conn_started(struct conns *conns, int fd);	     /* NULL: not admitted */
 void conn_closed(struct conn *conn);
 
 void conn_begin(struct conn *conn, struct request *request);

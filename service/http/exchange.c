@@ -33,6 +33,8 @@ static enum MHD_Result queue(struct request *request)
 	if (!request->response)
 		return MHD_NO;
 	conn_phase(request->conn, PHASE_WRITING, 0);
+	/* What the client still sends must not take the answer with it. */
+	request->conn->lingers = request->close_after && !request->conn->group->streams;
 	rc = MHD_queue_response(request->mhd, (unsigned)request->status, request->response);
 	MHD_destroy_response(request->response);
 	request->response = NULL;
@@ -158,6 +160,8 @@ enum MHD_Result exchange_head(struct request *request, const struct rules *rules
 {
 	struct err err;
 
+	/* The memory of such a connection might not hold the next head. */
+	request->close_after = request->conn->group->streams;
 	if (gate_read(request->mhd, method, uri, request->uri_len, version, &request->gate,
 		      &request->method, &err))
 		return refuse(request, &err);

@@ -9,8 +9,9 @@
  * is accounted for, or the request is refused and the connection closed.
  *
  * Some forms the library refuses before the gate sees them (a Content-Length that is
- * no number, a line without a colon, a request line without a version): closed too, but
- * with a page of its own instead of a problem.
+ * no number, a line without a colon, a request line without a version, a wrong chunk
+ * size): closed too, but with a page of its own instead of a problem, unless it was the
+ * first head of its connection, which the lobby judges (head.h).
  *
  * RFC 9112: section 2.2 (line ends), 3 (request line), 5.1 and 5.2 (field lines), 6.3
  * (length of the body); RFC 9110, section 7.2 (Host).

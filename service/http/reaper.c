@@ -110,7 +110,7 @@ static void look_at_locked(struct reaper *reaper, struct conn *conn, int64_t now
 		} else if (!conn->watched && now_ms - conn->slept_at_ms >= WATCH_AFTER_MS) {
 			watch_locked(reaper, conn);
 		}
-	} else if (conn->state == CONN_RUNNING && !conn->reaped && is_late(reaper, conn, now_ms)) {
+	} else if (conn->state != CONN_FREE && !conn->reaped && is_late(reaper, conn, now_ms)) {
 		conn->reaped = true;
 		atomic_fetch_add(&reaper->conns->reaped, 1);
 		shutdown(conn->fd, SHUT_RDWR);

@@ -27,6 +27,7 @@ enum route_flags {
 	ROUTE_BODY = 1,	    /* takes a body; without it a body is 413 */
 	ROUTE_OPEN = 2,	    /* needs no token: health checks */
 	ROUTE_DRAINING = 4, /* is answered during a drain too */
+	ROUTE_STREAM = 8,   /* its answers may stay open, idle and many */
 };
 
 struct route {

@@ -6,7 +6,7 @@
  *      requests under way may finish;
  *   2. when time is up `stopping` is set and everybody woken again: what waits is cut
  *      with 503, and nobody can fall asleep any more;
- *   3. server_free(): no acceptor, then no sleeper (libmicrohttpd aborts the process
+ *   3. server_free(): no acceptor and lobby, then no sleeper (libmicrohttpd aborts the process
  *      when it is stopped with a suspended connection), then no daemon.
  */
 #include "service/http/server.h"
@@ -18,6 +18,7 @@
 #include "service/http/acceptor.h"
 #include "service/http/exchange.h"
 #include "service/http/inside.h"
+#include "service/http/lobby.h"
 #include "service/http/loop.h"
 #include "service/http/reaper.h"
 
@@ -54,6 +55,7 @@ struct server {
 	struct buf allowed_hosts;
 	struct conns conns;
 	struct acceptor *acceptor;
+	struct lobby *lobby;
 	struct reaper *reaper;
 	struct counters *counters; /* one more than there are routes */
 	_Atomic bool draining;	   /* set once */
@@ -161,7 +163,11 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 		info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 		*context = info ? conn_started(&server->conns, info->connect_fd) : NULL;
 	} else if (*context) {
-		conn_closed(*context);
+		struct conn *conn = *context;
+
+		if (conn->lingers)
+			lobby_linger(server->lobby, conn->fd);
+		conn_closed(conn);
 		*context = NULL;
 	}
 }
@@ -189,7 +195,6 @@ static void config_fill(struct server_config *config)
 	PRESET(threads, cpus > 0 ? (unsigned)cpus : THREADS_MIN);
 	PRESET(connections_max, HTTP_CONNECTIONS_MAX);
 	PRESET(connections_per_address_max, HTTP_CONNECTIONS_PER_ADDRESS_MAX);
-	PRESET(connection_bytes, HTTP_CONNECTION_BYTES);
 	PRESET(headers_ms_max, HTTP_HEADERS_MS_MAX);
 	PRESET(body_ms_max, HTTP_BODY_MS_MAX);
 	PRESET(idle_ms_max, HTTP_IDLE_MS_MAX);
@@ -298,7 +303,8 @@ static int thread_start(struct server *server, struct conn_group *group, struct 
 			MHD_USE_ERROR_LOG,
 		0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL,
 		MHD_OPTION_CONNECTION_LIMIT, server->config.connections_max,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)server->config.connection_bytes,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)(group->streams ? HTTP_STREAM_BYTES : HTTP_CONNECTION_BYTES),
 		MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_UNESCAPE_CALLBACK,
 		unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
@@ -317,12 +323,13 @@ int server_start(struct server *server, struct err *err)
 	const struct reaper_limits limits = {config->headers_ms_max, config->body_ms_max,
 					     config->idle_ms_max, config->write_stall_ms_max};
 
-	for (unsigned i = 0; i < config->threads; i++)
+	for (unsigned i = 0; i < server->conns.groups_count; i++)
 		if (thread_start(server, &server->conns.groups[i], err))
 			return -1;
-	if (reaper_start(&server->conns, &limits, &server->reaper, err))
+	if (reaper_start(&server->conns, &limits, &server->reaper, err) ||
+	    lobby_new(&server->conns, server->routes, &server->lobby, err))
 		return -1;
-	return acceptor_start(server->acceptor, &server->conns, err);
+	return acceptor_start(server->acceptor, &server->conns, server->lobby, err);
 }
 
 const char *server_url(const struct server *server)
@@ -356,12 +363,17 @@ static bool wait_for_end(struct server *server, int64_t until_ms)
 	return in_time;
 }
 
+void server_refuse(struct server *server)
+{
+	atomic_store(&server->draining, true);
+	conns_wake_all(&server->conns);
+}
+
 unsigned server_drain(struct server *server, int64_t wait_ms_max)
 {
 	unsigned left = 0;
 
-	atomic_store(&server->draining, true);
-	conns_wake_all(&server->conns);
+	server_refuse(server);
 	if (!wait_for_end(server, clock_ms() + wait_ms_max))
 		left = atomic_load(&server->under_way);
 	atomic_store(&server->conns.stopping, true);
@@ -376,11 +388,13 @@ void server_free(struct server *server)
 	if (!server)
 		return;
 	acceptor_free(server->acceptor);
+	lobby_stop(server->lobby);
 	atomic_store(&server->draining, true);
 	atomic_store(&server->conns.stopping, true);
 	conns_wake_all(&server->conns);
 	for (unsigned i = 0; i < server->conns.groups_count; i++)
 		loop_free(server->conns.groups[i].loop);
+	lobby_free(server->lobby);
 	reaper_stop(server->reaper);
 	conns_done(&server->conns);
 	routes_free(server->routes);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* server.h - the HTTP server: its sockets, threads and limits.
  *
- * An acceptor thread hands sockets to the HTTP threads, which run libmicrohttpd; a
- * reaper thread keeps the deadlines.  What a request must be like before a handler
- * sees it is the gate's affair, what it asks for the routes'.
+ * An acceptor thread takes sockets in, the lobby's waits for their first head and hands
+ * them to the HTTP threads, which run libmicrohttpd; a reaper thread keeps the deadlines.
+ * What a request must be like before a handler sees it is the gate's affair, what it asks
+ * for the routes'.
  *
  *   server_new(&config, &server, &err)   binds: the URL is known, nobody is served
  *   server_start(server, &err)           threads
@@ -33,9 +34,8 @@ struct server_config {
 	void *context;		  /* request_context() */
 	const struct auth *auth;  /* NULL or empty: no tokens, possible on loopback only */
 	const char *const *hosts; /* further Host names, NULL-ended; NULL: none */
-	unsigned threads;	  /* HTTP threads; 0: one for each CPU, at least 2 */
+	unsigned threads; /* for requests, and as many for streams; 0: one a CPU, at least 2 */
 	unsigned connections_max, connections_per_address_max;
-	unsigned connection_bytes; /* libmicrohttpd's memory for one: bounds headers */
 	int64_t headers_ms_max, body_ms_max, idle_ms_max, write_stall_ms_max;
 };
 
@@ -43,6 +43,8 @@ int server_new(const struct server_config *config, struct server **ret_server, s
 int server_start(struct server *server, struct err *err);
 const char *server_url(const struct server *server); /* "http://127.0.0.1:41234" */
 
+/* The first part of server_drain() alone, which comes back at once. */
+void server_refuse(struct server *server);
 /* From now on new requests are 503 draining with Retry-After and Connection: close,
  * streams end, and it waits for requests under way; those that are left after
  * wait_ms_max get the same 503.  Returns how many those were. */

@@ -205,6 +205,7 @@ static void silent(struct request *request)
 static const struct route table[] = {
 	{METHOD_POST, "/work", submit, ROUTE_BODY, SCOPE_ANY, 0},
 	{METHOD_GET, "/stream", stream, 0, SCOPE_ANY, 0},
+	{METHOD_GET, "/{what}/events", stream, ROUTE_STREAM, SCOPE_ANY, 0},
 	{METHOD_GET, "/wait", wait_news, 0, SCOPE_ANY, 0},
 	{METHOD_GET, "/silent", silent, 0, SCOPE_ANY, 0},
 	{0},
@@ -424,6 +425,36 @@ static void a_stream_ends_when_its_reader_says_so(void **state)
 	until_following(0);
 }
 
+static void a_connection_for_a_stream_ends_with_it(void **state)
+{
+	/* Its memory might not hold another head; one that asked for something else before
+	 * lives on. */
+	static const char mixed[] = GET("/wait?ms=0") GET("/a/events?news=1");
+	int fd = raw_connect(server_url(server));
+	struct raw_answer answer;
+
+	(void)state;
+	send_text(fd, GET("/a/events?news=1"));
+	until_suspended(1);
+	announce();
+	answer = raw_read_to_end(fd);
+	assert_int_equal(answer.status, 200);
+	assert_non_null(strstr(answer.text, "Connection: close\r\n"));
+	assert_non_null(strstr(answer.text, "\r\n0\r\n\r\n"));
+	raw_answer_done(&answer);
+	close(fd);
+	fd = raw_connect(server_url(server));
+	send_text(fd, mixed);
+	assert_true(raw_wait_for(fd, "none"));
+	until_suspended(1);
+	announce();
+	assert_true(raw_wait_for(fd, "\r\n0\r\n\r\n"));
+	send_text(fd, GET_CLOSE("/wait?ms=0"));
+	assert_true(raw_wait_for(fd, "none"));
+	close(fd);
+	until_following(0);
+}
+
 static void notices_a_sleeping_client_that_leaves(void **state)
 {
 	/* Nobody announces anything: the closed connection alone ends the stream. */
@@ -458,7 +489,7 @@ static void wakes_hundreds_of_streams_with_one_event(void **state)
 	(void)state;
 	for (int i = 0; i < STREAMS; i++) {
 		fds[i] = raw_connect(server_url(server));
-		send_text(fds[i], GET("/stream"));
+		send_text(fds[i], i % 2 ? GET("/stream") : GET("/a/events"));
 	}
 	until_suspended(STREAMS);
 	for (int round = 0; round < 3; round++) {
@@ -504,6 +535,7 @@ static void drains_with_sleepers_of_every_kind(void **state)
 {
 	/* The stream ends properly, what cannot be answered in time is 503, new requests too. */
 	int stream_fd = raw_connect(server_url(server));
+	int events_fd = raw_connect(server_url(server));
 	int wait_fd = raw_connect(server_url(server));
 	int work_fd = raw_connect(server_url(server));
 	int new_fd = raw_connect(server_url(server));
@@ -516,9 +548,11 @@ static void drains_with_sleepers_of_every_kind(void **state)
 	send_text(stream_fd, GET("/stream"));
 	send_text(wait_fd, GET("/wait?ms=20000"));
 	send_text(work_fd, POST("/work", ""));
-	until_suspended(3);
+	send_text(events_fd, GET("/a/events"));
+	until_suspended(4);
 	pthread_create(&thread, NULL, drain_run, &left);
 	assert_true(raw_wait_for(stream_fd, "0\r\n\r\n"));
+	assert_true(raw_wait_for(events_fd, "0\r\n\r\n"));
 	send_text(new_fd, GET("/stream"));
 	answer = raw_read(new_fd);
 	assert_int_equal(answer.status, 503);
@@ -535,6 +569,7 @@ static void drains_with_sleepers_of_every_kind(void **state)
 	assert_int_equal(answer.status, 503);
 	raw_answer_done(&answer);
 	close(stream_fd);
+	close(events_fd);
 	close(wait_fd);
 	close(work_fd);
 	close(new_fd);
@@ -565,6 +600,7 @@ int main(void)
 		TEST(survives_races_of_sleep_wake_and_close),
 		TEST(a_long_poll_ends_by_news_or_time),
 		TEST(a_stream_ends_when_its_reader_says_so),
+		TEST(a_connection_for_a_stream_ends_with_it),
 		TEST(notices_a_sleeping_client_that_leaves),
 		TEST(answers_500_when_a_handler_gives_none),
 		TEST(wakes_hundreds_of_streams_with_one_event),
