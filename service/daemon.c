@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,7 +288,9 @@ static void fetch_room(void *ctx)
 
 static void host_changed(void *ctx, const struct host_view *host)
 {
-	(void)ctx;
+	struct api *api = ctx;
+
+	atomic_fetch_add_explicit(&api->breaker_moves[host->state], 1, memory_order_relaxed);
 	log_info("breaker", "host", host->key, "state", breaker_state_name(host->state));
 }
 
@@ -384,8 +387,10 @@ const char *daemon_url(const struct daemon *daemon)
 unsigned daemon_drain(struct daemon *daemon, int64_t for_ms)
 {
 	int64_t until_ms = clock_ms() + for_ms;
-	unsigned left = engine_drain(daemon->api.engine, for_ms);
+	unsigned left;
 
+	server_refuse(daemon->api.server); /* no new jobs while the others yield */
+	left = engine_drain(daemon->api.engine, for_ms);
 	server_drain(daemon->api.server, MAX(0, until_ms - clock_ms()));
 	return left;
 }

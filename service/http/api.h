@@ -12,6 +12,7 @@
 #define SERVICE_HTTP_API_H
 
 #include "base/lock.h"
+#include "net/breaker.h"
 #include "service/engine/engine.h"
 #include "service/http/reply.h"
 #include "service/http/request.h"
@@ -41,6 +42,9 @@ struct api {
 	const struct config *config;
 	int64_t started_wall_ms;
 	struct drain drain;
+	/* Breakers that came into each state (enum breaker_state): written by the fetch
+	 * thread and by those who steer hosts, read by /metrics; counts order nothing. */
+	_Atomic uint64_t breaker_moves[BREAKER_HALF_OPEN + 1];
 };
 
 enum { REPLY_BYTES_MAX = 64 * 1024 * 1024 }; /* one JSON answer; longer ones are streams */

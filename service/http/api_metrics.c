@@ -146,6 +146,16 @@ static void routes_add(struct api *api, struct buf *into)
 	}
 }
 
+static void breakers_add(struct api *api, struct buf *into)
+{
+	metric(into, "breaker_transitions_total", "counter",
+	       "Circuit breakers of hosts that came into a state.");
+	for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
+		buf_printf(into, "jobmill_breaker_transitions_total{state=\"%s\"} %" PRIu64 "\n",
+			   breaker_state_name((enum breaker_state)state),
+			   (uint64_t)api->breaker_moves[state]);
+}
+
 static void server_add(struct api *api, struct buf *into)
 {
 	struct server_stats stats;
@@ -191,6 +201,7 @@ void metrics_show(struct request *request)
 	jobs_add(api, &body);
 	engine_add(api, &body);
 	store_add(api, &body);
+	breakers_add(api, &body);
 	server_add(api, &body);
 	routes_add(api, &body);
 	process_add(api, &body);
