@@ -58,11 +58,10 @@ static void store_add(struct api *api, struct buf *into)
 	counter(into, "store_operations_total", "Operations in them.", (double)stats.operations);
 	gauge(into, "store_queued_operations", "Operations waiting for the writer.",
 	      (double)stats.queued_ops);
-	metric(into, "store_commit_seconds", "gauge", "Recent commit times by quantile.");
-	buf_printf(into, "jobmill_store_commit_seconds{quantile=\"0.5\"} %.17g\n",
-		   stats.commit_us_p50 / 1e6);
-	buf_printf(into, "jobmill_store_commit_seconds{quantile=\"0.99\"} %.17g\n",
-		   stats.commit_us_p99 / 1e6);
+	gauge(into, "store_commit_p50_seconds", "Median of recent commits.",
+	      stats.commit_us_p50 / 1e6);
+	gauge(into, "store_commit_p99_seconds", "99th percentile of recent commits.",
+	      stats.commit_us_p99 / 1e6);
 	gauge(into, "store_database_bytes", "Size of the database file.", (double)stats.db_bytes);
 	gauge(into, "store_wal_bytes", "Size of the write-ahead log.", (double)stats.wal_bytes);
 	gauge(into, "store_disk_free_bytes", "Free space of the data directory.",
