@@ -31,7 +31,7 @@ def test_each_sample_has_help_and_type(jobs):
             assert name not in families
             families[name] = kind
         elif not line.startswith("#"):
-            name = re.match(r"[a-z_]+", line)[0]
+            name = re.match(r"[a-z_0-9]+", line)[0]
             family = re.sub(r"_(bucket|sum|count)$", "", name)
             assert name in families or families[family] == "histogram"
 
