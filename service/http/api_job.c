@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/units.h"
 #include "service/engine/events.h"
+#include "service/http/server.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -338,16 +339,18 @@ static bool may_be_final(struct wait *wait)
 static void wait_poll(struct request *request, void *ctx)
 {
 	struct wait *wait = ctx;
+	/* A drain does not wait for jobs: the answer is what is known now. */
+	bool over = clock_ms() >= wait->until_ms || server_draining(wait->api->server);
 	struct job job;
 	struct err err;
 
-	if (!may_be_final(wait) && clock_ms() < wait->until_ms)
+	if (!over && !may_be_final(wait))
 		return;
 	if (store_job_get(wait->api->store, &wait->id, true, &job, &err)) {
 		reply_problem(request, &err);
 		return;
 	}
-	if (state_is_final(job.state) || clock_ms() >= wait->until_ms)
+	if (over || state_is_final(job.state))
 		end_reply(request, wait, &job);
 	job_done(&job);
 }
