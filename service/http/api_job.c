@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { JOB_TEXT_BYTES = 1000 };
+
 static const char *const priorities[PRIORITIES] = {"critical", "high", "normal", "low"};
 
 /* ---- the job as JSON ---- */
@@ -136,6 +138,7 @@ static void job_out_open(const struct job *job, const struct json *spec,
 {
 	char id[ID_TEXT_LEN + 1];
 
+	buf_room(out->buf, JOB_TEXT_BYTES); /* at once what most jobs take */
 	id_format(&job->id, id);
 	json_out_object(out, NULL);
 	json_out_text_len(out, "id", id, ID_TEXT_LEN);
