@@ -40,6 +40,7 @@ int head_load(struct db *db, const struct id *id, struct head *ret_head, struct 
 	h->created_seq = get_int(&s);
 	h->started_seq = get_int(&s);
 	h->finished_seq = get_int(&s);
+	h->deadline_ms = get_int(&s);
 	statement_end(&s);
 	return 1;
 }
@@ -160,9 +161,10 @@ int head_store(struct batch *batch, struct head *head, struct err *err)
 	if (statement_run(&s, err))
 		return -1;
 	assert(statement_changes(&s) == 1);
-	if ((head->state == JOB_RETRYING || head->state == JOB_SCHEDULED) &&
-	    (batch->store->due_ms == 0 || head->ready_ms < batch->store->due_ms))
-		batch->store->due_ms = head->ready_ms;
+	if (head->state == JOB_RETRYING || head->state == JOB_SCHEDULED)
+		due_sooner(batch->store, head->ready_ms);
+	if (head->state != JOB_RUNNING && !state_is_final(head->state))
+		due_sooner(batch->store, head->deadline_ms);
 	return 0;
 }
 

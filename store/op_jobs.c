@@ -116,9 +116,9 @@ static int job_create(struct batch *batch, struct job *job, enum submit_outcome 
 	    birth_tell(batch, job, num, err))
 		return -1;
 	batch->counts[job->state]++;
-	if (job->state == JOB_SCHEDULED &&
-	    (batch->store->due_ms == 0 || job->ready_ms < batch->store->due_ms))
-		batch->store->due_ms = job->ready_ms;
+	if (job->state == JOB_SCHEDULED)
+		due_sooner(batch->store, job->ready_ms);
+	due_sooner(batch->store, job->deadline_ms);
 	*ret_outcome = SUBMIT_CREATED;
 	return 0;
 }

@@ -95,20 +95,46 @@ int apply_move(struct batch *batch, struct op_move *op, struct err *err)
 	return job_load(batch->db, &op->id, false, &op->job, err);
 }
 
-int due_next(struct store *store, struct err *err)
-{
-	struct statement s = db_statement(&store->db, SQL_DUE_NEXT);
-	int rc = statement_next(&s, err);
+/* ---- the clock ---- */
 
-	store->due_ms = rc == 1 ? get_int(&s) : 0;
-	statement_end(&s);
-	return rc < 0 ? -1 : 0;
+void due_sooner(struct store *store, int64_t at_ms)
+{
+	if (at_ms > 0 && (store->due_ms == 0 || at_ms < store->due_ms))
+		store->due_ms = at_ms;
 }
 
-int apply_due(struct batch *batch, struct err *err)
+int due_next(struct store *store, struct err *err)
+{
+	static const enum sql asks[] = {SQL_DUE_NEXT, SQL_DEADLINE_NEXT};
+
+	store->due_ms = 0;
+	for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+		struct statement s = db_statement(&store->db, asks[i]);
+		int rc = statement_next(&s, err);
+
+		if (rc == 1)
+			due_sooner(store, get_int(&s));
+		statement_end(&s);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int expire(struct batch *batch, struct head *head, struct err *err)
+{
+	static const char detail[] = "the deadline passed while the job did not run";
+
+	head->error = ERR_DEADLINE;
+	head->error_detail = detail;
+	return attempt_close(batch, head, ATTEMPT_FAILED, batch->now_ms, ERR_DEADLINE, detail, err);
+}
+
+/* Makes the move with every job that `list` names by the time of the batch. */
+static int clock_moves(struct batch *batch, enum sql list, enum job_move move, struct err *err)
 {
 	struct id ids[STORE_BATCH_OPS_MAX];
-	struct statement s = db_statement(batch->db, SQL_DUE_LIST);
+	struct statement s = db_statement(batch->db, list);
 	size_t count;
 
 	put_int(&s, batch->now_ms);
@@ -120,9 +146,19 @@ int apply_due(struct batch *batch, struct err *err)
 		bool made;
 
 		if (head_load(batch->db, &ids[i], &head, err) < 0 ||
-		    head_move(batch, &head, JOB_MOVE_DUE, batch->now_ms, &made, err) ||
+		    head_move(batch, &head, move, batch->now_ms, &made, err) ||
+		    (move == JOB_MOVE_EXPIRE && expire(batch, &head, err)) ||
 		    head_store(batch, &head, err))
 			return -1;
 	}
+	return 0;
+}
+
+/* First what is over, so that nothing starts that is. */
+int apply_due(struct batch *batch, struct err *err)
+{
+	if (clock_moves(batch, SQL_DEADLINE_LIST, JOB_MOVE_EXPIRE, err) ||
+	    clock_moves(batch, SQL_DUE_LIST, JOB_MOVE_DUE, err))
+		return -1;
 	return due_next(batch->store, err); /* in the past: the next batch goes on */
 }

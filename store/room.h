@@ -75,7 +75,7 @@ struct store {
 	uint64_t next_seq;
 	uint64_t kept_seq; /* the oldest event kept */
 	int64_t counts[JOB_STATES];
-	int64_t due_ms; /* wall clock of the next scheduled or retrying job; 0: none */
+	int64_t due_ms; /* wall clock: the next job is due or its deadline over; 0: none */
 	int64_t wal_pages, wal_pages_copied; /* in the WAL; of these in the database too */
 	int64_t checked_ms;		     /* clock_ms; when the free disk space was asked for */
 	bool disk_low;
@@ -121,6 +121,7 @@ struct head {
 	int64_t done, total, items, items_failed;
 	int64_t result_bytes, result_filed;
 	int64_t created_seq, started_seq, finished_seq;
+	int64_t deadline_ms;
 	/* only written */
 	const char *summary, *error_detail; /* borrowed */
 	enum err_code error;
@@ -155,6 +156,7 @@ int apply_finish(struct batch *batch, struct op_finish *op, bool *ret_away, stru
 /* Scheduled and retrying jobs whose time has come, at most a batch of them. */
 int apply_due(struct batch *batch, struct err *err);
 int due_next(struct store *store, struct err *err); /* sets store->due_ms */
+void due_sooner(struct store *store, int64_t at_ms); /* 0: no time at all */
 
 /* ---- events.c ---- */
 

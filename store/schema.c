@@ -61,6 +61,8 @@ static const char version_1[] =
 /* A query uses a partial index only when it repeats the predicate literally. */
 "CREATE INDEX job_ready ON job (priority, fair_key, ready_ms) WHERE state = 1;"
 "CREATE INDEX job_due ON job (ready_ms) WHERE state IN (0, 3);"
+"CREATE INDEX job_deadline ON job (deadline_ms)"
+"	WHERE deadline_ms > 0 AND state IN (0, 1, 3, 4);"
 "CREATE INDEX job_state ON job (state) WHERE state NOT IN (1, 5);"
 "CREATE INDEX job_expire ON job (expire_ms) WHERE expire_ms > 0;"
 "CREATE INDEX job_name ON job (name) WHERE name IS NOT NULL;"

@@ -12,7 +12,7 @@
 #define HEAD_COLUMNS                                                                               \
 	"num, state, priority, ready_ms, started_ms, attempt_ms, finished_ms, keep_for_ms, "       \
 	"attempt, attempts_free, crashes, version, done, total, items, items_failed, "             \
-	"result_bytes, result_filed, created_seq, started_seq, finished_seq"
+	"result_bytes, result_filed, created_seq, started_seq, finished_seq, deadline_ms"
 
 /* What struct job holds, in job_read()'s order. */
 #define JOB_COLUMNS                                                                                \
@@ -99,6 +99,13 @@
 	  "SELECT state, count(*) FROM job INDEXED BY job_state WHERE state NOT IN (1, 5) GROUP BY state") \
 	X(SQL_COUNT_ALL, "SELECT count(*) FROM job") \
 	X(SQL_DUE_NEXT, "SELECT min(ready_ms) FROM job INDEXED BY job_due WHERE state IN (0, 3)") \
+	X(SQL_DEADLINE_NEXT, \
+	  "SELECT min(deadline_ms) FROM job INDEXED BY job_deadline " \
+	  "WHERE deadline_ms > 0 AND state IN (0, 1, 3, 4)") \
+	X(SQL_DEADLINE_LIST, \
+	  "SELECT id FROM job INDEXED BY job_deadline " \
+	  "WHERE deadline_ms > 0 AND state IN (0, 1, 3, 4) AND deadline_ms <= ? " \
+	  "ORDER BY deadline_ms LIMIT ?") \
 	X(SQL_DUE_LIST, \
 	  "SELECT id FROM job INDEXED BY job_due WHERE state IN (0, 3) AND ready_ms <= ? " \
 	  "ORDER BY ready_ms LIMIT ?") \

@@ -14,6 +14,8 @@ enum { NONE = 0 };
 /* clang-format off */
 static const unsigned char moves[JOB_MOVES][JOB_STATES] = {
 	[JOB_MOVE_DUE]      = {[JOB_SCHEDULED] = TO(JOB_PENDING),   [JOB_RETRYING] = TO(JOB_PENDING)},
+	[JOB_MOVE_EXPIRE]   = {[JOB_SCHEDULED] = TO(JOB_FAILED),    [JOB_PENDING]  = TO(JOB_FAILED),
+	                       [JOB_RETRYING]  = TO(JOB_FAILED),    [JOB_PAUSED]   = TO(JOB_FAILED)},
 	[JOB_MOVE_START]    = {[JOB_PENDING]   = TO(JOB_RUNNING)},
 	/* A run that was paused may still end by itself, or fall short of it. */
 	[JOB_MOVE_COMPLETE] = {[JOB_RUNNING]   = TO(JOB_COMPLETED), [JOB_PAUSED]   = TO(JOB_COMPLETED)},
@@ -39,7 +41,7 @@ static const char *const move_names[JOB_MOVES] = {
 	[JOB_MOVE_DUE]   = "due",   [JOB_MOVE_START]  = "start",  [JOB_MOVE_COMPLETE] = "complete",
 	[JOB_MOVE_FAIL]  = "fail",  [JOB_MOVE_RETRY]  = "retry",  [JOB_MOVE_YIELD]    = "yield",
 	[JOB_MOVE_CRASH] = "crash", [JOB_MOVE_CANCEL] = "cancel", [JOB_MOVE_PAUSE]    = "pause",
-	[JOB_MOVE_RESUME] = "resume", [JOB_MOVE_AGAIN] = "again",
+	[JOB_MOVE_RESUME] = "resume", [JOB_MOVE_AGAIN] = "again", [JOB_MOVE_EXPIRE] = "expire",
 };
 /* clang-format on */
 

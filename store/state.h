@@ -8,9 +8,11 @@
  *                        └── crash, yield ─────────────────┤
  *                                                          └─ fail ─────▶ failed
  *   every state that is not final ── cancel ─▶ cancelled
+ *   scheduled, pending, retrying, paused ── expire ─▶ failed
  *   failed, cancelled ── again ─▶ pending        (POST …/retry)
  *
- * due        store/writer.c: the clock reached ready_ms
+ * due        store/op_moves.c: the clock reached ready_ms
+ * expire     store/op_moves.c: the clock reached deadline_ms (a run looks by itself)
  * start      engine: OP_START, or folded into OP_COMMIT and OP_FINISH
  * complete, fail, retry, yield   engine: OP_FINISH
  * crash      store_open: what was running when the daemon died
@@ -41,6 +43,7 @@ enum job_state {
 
 enum job_move {
 	JOB_MOVE_DUE,
+	JOB_MOVE_EXPIRE,
 	JOB_MOVE_START,
 	JOB_MOVE_COMPLETE,
 	JOB_MOVE_FAIL,

@@ -276,6 +276,10 @@ void engine_jobs_due(struct engine *engine, const struct event *events, size_t c
 	bool news = false;
 
 	for (size_t i = 0; i < count; i++) {
+		/* Its deadline may have passed while it waited: it must not start any more.
+		 * A run that failed by itself has set its end already. */
+		if (events[i].type == EVENT_STATE && events[i].state == JOB_FAILED)
+			job_stop(engine, &events[i].job, RUN_CANCELLED);
 		/* A job that was born pending comes by submit_done(). */
 		if (events[i].type != EVENT_STATE || events[i].state != JOB_PENDING ||
 		    events[i].born)

@@ -13,7 +13,7 @@ static void submitted_job_is_read_back(void **state)
 	job.fair_key = (char *)"tenant-7";
 	job.request_id = (char *)"req_1";
 	job.priority = PRIORITY_HIGH;
-	job.deadline_ms = 99000;
+	job.deadline_ms = INT64_MAX / 4;
 	assert_int_equal(submit_job(f, &job), SUBMIT_CREATED);
 	got = get_job(f, job.id);
 	assert_string_equal(got.type, "math");
@@ -26,7 +26,7 @@ static void submitted_job_is_read_back(void **state)
 	assert_int_equal(got.priority, PRIORITY_HIGH);
 	assert_int_equal(got.created_ms, 1000);
 	assert_int_equal(got.ready_ms, 1000);
-	assert_int_equal(got.deadline_ms, 99000);
+	assert_int_equal(got.deadline_ms, INT64_MAX / 4);
 	assert_int_equal(got.max_attempts, 3);
 	assert_int_equal(got.attempt, 0);
 	assert_int_equal(got.total, -1);
@@ -209,6 +209,33 @@ static void scheduled_job_becomes_pending_when_due(void **state)
 	assert_int_equal(submit_job(f, &job), SUBMIT_CREATED);
 	wait_state(f, &job.id, JOB_PENDING);
 	assert_int_equal(state_of(f, job.id), JOB_PENDING);
+}
+
+static void waiting_job_fails_at_its_deadline(void **state)
+{
+	/* Pending, scheduled or paused: the writer ends it by itself, and says why. */
+	static const enum job_state waiting[] = {JOB_PENDING, JOB_SCHEDULED, JOB_PAUSED};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		struct op_move pause = {.op.kind = OP_MOVE, .move = JOB_MOVE_PAUSE};
+		struct job job = job_plain(), got;
+
+		job.state = waiting[i];
+		job.ready_ms = job.state == JOB_SCHEDULED ? INT64_MAX / 2 : 0;
+		job.deadline_ms = clock_wall_ms() + 200;
+		assert_int_equal(submit_job(f, &job), SUBMIT_CREATED);
+		pause.id = job.id;
+		if (waiting[i] == JOB_PAUSED) {
+			assert_int_equal(put_wait(f, &pause.op), ERR_NONE);
+			job_done(&pause.job);
+		}
+		wait_state(f, &job.id, JOB_FAILED);
+		got = get_job(f, job.id);
+		assert_int_equal(got.error, ERR_DEADLINE);
+		assert_true(got.finished_ms >= job.deadline_ms);
+		job_done(&got);
+	}
 }
 
 static void patch_changes_and_checks_the_version(void **state)
@@ -564,6 +591,7 @@ int main(void)
 		TEST(moves_follow_the_table),
 		TEST(move_tells_before_and_after),
 		TEST(scheduled_job_becomes_pending_when_due),
+		TEST(waiting_job_fails_at_its_deadline),
 		TEST(patch_changes_and_checks_the_version),
 		TEST(list_filters),
 		TEST(list_pages_newest_first),
