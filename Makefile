@@ -103,13 +103,16 @@ unit-build: $(UNIT_TESTS)
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c, built with clang's libFuzzer.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LINK_handlers)
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LINK_service)
 	$(Q)echo "  LD $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(LINK_handlers) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(LINK_service) -Wl,--end-group $(LIBS)
 .PHONY: fuzz-build
 fuzz-build: $(FUZZ)
 
-# Benchmarks in C: tests/bench/bench_<name>.c, each linked with everything.
+# Benchmarks in C: tests/bench/bench_<name>.c, each linked with everything; one has two
+# parsers as peers.
+$(BUILD)/bench_html: BENCH_LIBS := -lgumbo -lxml2
+$(BUILD)/tests/bench/bench_html.o: CPPFLAGS += -I/usr/include/libxml2
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 $(BUILD)/bench_%: $(BUILD)/tests/bench/bench_%.o $(TEST_LIB) $(LINK_service)
 	$(Q)echo "  LD $@"
