@@ -169,13 +169,39 @@ static void streams_open(void)
 		fail("a stream did not open");
 }
 
+/* EVENTS times one event to all, each in its time; the streams rest between them. */
+static void events_send(unsigned events, struct samples *ret_us)
+{
+	int poster = connect_one();
+
+	while (sent < events) {
+		int64_t start_us = clock_us();
+
+		arrived = 0;
+		sent++;
+		job_post(poster);
+		read_until(&arrived, count);
+		samples_add(ret_us, clock_us() - start_us);
+		usleep(PAUSE_MS * 1000);
+	}
+	samples_sort(ret_us);
+	close(poster);
+}
+
+static unsigned long events_lost(void)
+{
+	unsigned long lost = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		lost += sent - MIN(sent, streams[i].events);
+	return lost;
+}
+
 int main(int argc, char **argv)
 {
 	struct rlimit files = {SUBSCRIBERS_LIMIT + 100, SUBSCRIBERS_LIMIT + 100};
-	unsigned long idle_kib, busy_kib, lost = 0;
 	struct samples samples = {0};
-	unsigned events;
-	int poster;
+	unsigned long idle_kib;
 
 	if (argc != 5) {
 		fprintf(stderr, "usage: bench_subscribers PORT SUBSCRIBERS PID EVENTS\n");
@@ -184,34 +210,17 @@ int main(int argc, char **argv)
 	setrlimit(RLIMIT_NOFILE, &files);
 	port = (uint16_t)strtoul(argv[1], NULL, 10);
 	count = MIN((unsigned)strtoul(argv[2], NULL, 10), SUBSCRIBERS_LIMIT);
-	events = (unsigned)strtoul(argv[4], NULL, 10);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	streams = calloc(count, sizeof(*streams));
 	if (!streams || epoll < 0)
 		fail("start");
 	streams_open();
 	idle_kib = rss_kib(argv[3]);
-	poster = connect_one();
-	while (sent < events) {
-		int64_t start_us = clock_us();
-
-		arrived = 0;
-		sent++;
-		job_post(poster);
-		read_until(&arrived, count);
-		samples_add(&samples, clock_us() - start_us);
-		usleep(PAUSE_MS * 1000);
-	}
-	busy_kib = rss_kib(argv[3]);
-	for (unsigned i = 0; i < count; i++) {
-		lost += events - MIN(events, streams[i].events);
-		close(streams[i].fd);
-	}
-	samples_sort(&samples);
+	events_send((unsigned)strtoul(argv[4], NULL, 10), &samples);
 	printf("{\"subscribers\": %u, \"idle_kib\": %lu, \"busy_kib\": %lu, \"p50_us\": %u, "
 	       "\"max_us\": %u, \"lost\": %lu}\n",
-	       opened, idle_kib, busy_kib, samples_quantile_us(&samples, 0.5),
-	       samples_quantile_us(&samples, 1), lost);
+	       opened, idle_kib, rss_kib(argv[3]), samples_quantile_us(&samples, 0.5),
+	       samples_quantile_us(&samples, 1), events_lost());
 	samples_done(&samples);
 	free(streams);
 	close(epoll);
