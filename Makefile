@@ -186,4 +186,4 @@ clean: ## remove what was built
 	rm -rf build
 
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(ROOMS:%=$(BUILD)/%) $(BUILD)/tests -type f -name '*.d' 2>/dev/null)
