@@ -30,6 +30,7 @@ enum {
 
 enum op { OP_SUM, OP_PRODUCT, OP_FACTORIAL, OP_FIBONACCI };
 
+static const double two_to_53 = 9007199254740992.0;
 static const char *const ops[] = {"sum", "product", "factorial", "fibonacci", NULL};
 
 /* unscaled · 10^-places */
@@ -119,8 +120,6 @@ static void decimal_trim(struct decimal *decimal)
 
 static bool decimal_survives_double(const struct decimal *decimal)
 {
-	static const double two_to_53 = 9007199254740992.0;
-
 	if (decimal->places == 0)
 		return mpz_cmpabs_d(decimal->unscaled, two_to_53) <= 0;
 	return mpz_sizeinbase(decimal->unscaled, 10) <= EXACT_DIGITS;
@@ -186,52 +185,64 @@ static const struct param params[] = {
 	{0},
 };
 
-static int number_read(const struct json *value, const char *pointer, struct decimal *ret,
-		       struct mistakes *mistakes)
+static bool is_too_large(const struct json *value)
 {
-	double number = json_number(value, 0);
+	return fabs(json_number(value, 0)) > two_to_53;
+}
+
+/* A string, or a JSON number within 2^53.  -1: not a number. */
+static int number_read(const struct json *value, struct decimal *ret)
+{
 	struct buf text = BUF(64);
+	struct json_out out = JSON_OUT(&text);
+	int64_t whole;
 	int rc;
 
-	if (fabs(number) > 9007199254740992.0) {
+	if (json_kind(value) == JSON_TEXT)
+		return decimal_parse(json_text(value, ""), ret);
+	if (json_int(value, &whole)) {
+		mpz_set_si(ret->unscaled, whole);
+		return 0;
+	}
+	json_out_double(&out, NULL, json_number(value, 0));
+	rc = decimal_parse(buf_text(&text), ret);
+	buf_done(&text);
+	return rc;
+}
+
+static void number_mistake(const struct json *value, size_t index, struct mistakes *mistakes)
+{
+	const char *pointer = mistakes_pointer_index(mistakes, "/spec/numbers", index);
+
+	if (json_kind(value) == JSON_TEXT)
+		mistake_add(mistakes, pointer, "bad-number",
+			    "'%.40s' is not a number of at most %d digits", json_text(value, "?"),
+			    NUMBER_DIGITS_MAX);
+	else
 		mistake_hint(mistakes,
 			     mistake_add(mistakes, pointer, "out-of-range",
 					 "a JSON number beyond 2^53 loses digits"),
 			     "write it as a string");
-		return -1;
-	}
-	if (json_kind(value) == JSON_TEXT) {
-		rc = decimal_parse(json_text(value, ""), ret);
-	} else {
-		struct json_out out = JSON_OUT(&text);
-		json_out_double(&out, NULL, number);
-		rc = decimal_parse(buf_text(&text), ret);
-		buf_done(&text);
-	}
-	if (rc)
-		mistake_add(mistakes, pointer, "bad-number",
-			    "'%.40s' is not a number of at most %d digits", json_text(value, "?"),
-			    NUMBER_DIGITS_MAX);
-	return rc;
 }
 
 static void numbers_read(const struct json *numbers, struct plan *plan, struct mistakes *mistakes)
 {
-	const char *at = "/spec/numbers";
 	const struct json *value;
 
 	if (!numbers) {
-		mistake_add(mistakes, at, "missing-member", "%s needs numbers", ops[plan->op]);
+		mistake_add(mistakes, "/spec/numbers", "missing-member", "%s needs numbers",
+			    ops[plan->op]);
 		return;
 	}
 	plan->numbers = calloc(MAX(json_count(numbers), 1), sizeof(*plan->numbers));
 	if (!plan->numbers)
 		return;
 	for (value = json_first(numbers); value; value = json_next(value)) {
-		struct decimal *into = &plan->numbers[plan->count];
-		mpz_init(into->unscaled);
-		number_read(value, mistakes_pointer_index(mistakes, at, plan->count++), into,
-			    mistakes);
+		size_t index = plan->count++;
+
+		mpz_init(plan->numbers[index].unscaled);
+		if (is_too_large(value) || number_read(value, &plan->numbers[index]))
+			number_mistake(value, index, mistakes);
 	}
 }
 

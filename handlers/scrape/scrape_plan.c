@@ -110,7 +110,13 @@ const struct param scrape_params[] = {
 
 /* ---- URLs ---- */
 
-static void address_check(const struct url *url, const char *pointer, struct planner *planner)
+/* Spelled for a mistake only: there may be 100,000 good ones. */
+static const char *url_pointer(struct planner *planner, size_t index)
+{
+	return mistakes_pointer_index(planner->mistakes, "/spec/urls", index);
+}
+
+static void address_check(const struct url *url, size_t index, struct planner *planner)
 {
 	struct sockaddr_storage address;
 	char hint[GUARD_HINT_LEN];
@@ -120,13 +126,14 @@ static void address_check(const struct url *url, const char *pointer, struct pla
 	if (url_address(url, &address)) {
 		if (guard_check(planner->guard, (struct sockaddr *)&address, &err) == 0)
 			return;
-		mistake = mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED, pointer, "%s",
-					   err.detail);
+		mistake = mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED,
+					   url_pointer(planner, index), "%s", err.detail);
 		guard_hint(planner->guard, (struct sockaddr *)&address, hint);
 		if (hint[0])
 			mistake_hint(planner->mistakes, mistake, "%s", hint);
 	} else if (guard_check_name(planner->guard, url->host.at, url->host.len, &err)) {
-		mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED, pointer, "%s", err.detail);
+		mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED, url_pointer(planner, index),
+				 "%s", err.detail);
 	}
 }
 
@@ -140,18 +147,17 @@ static int urls_read(const struct json *urls, struct plan *plan, struct planner 
 		return -1;
 	for (value = json_first(urls); value; value = json_next(value)) {
 		size_t index = plan->urls_count++;
-		const char *pointer =
-			mistakes_pointer_index(planner->mistakes, "/spec/urls", index);
 		const char *text = json_text(value, "");
 		struct url url;
 		struct err err;
 
 		if (url_parse(text, strlen(text), NULL, &plan->arena, &url, &err) ||
 		    url_check_fetch(&url, &err)) {
-			mistake_add(planner->mistakes, pointer, "bad-url", "%s", err.detail);
+			mistake_add(planner->mistakes, url_pointer(planner, index), "bad-url", "%s",
+				    err.detail);
 			continue;
 		}
-		address_check(&url, pointer, planner);
+		address_check(&url, index, planner);
 		plan->urls[index] = url.href;
 		plan->keys[index] = url_canonical(&url, false, &plan->arena);
 		if (!plan->keys[index])
