@@ -392,10 +392,10 @@ void server_free(struct server *server)
 	atomic_store(&server->draining, true);
 	atomic_store(&server->conns.stopping, true);
 	conns_wake_all(&server->conns);
+	reaper_stop(server->reaper); /* it kicks the loops */
 	for (unsigned i = 0; i < server->conns.groups_count; i++)
 		loop_free(server->conns.groups[i].loop);
 	lobby_free(server->lobby);
-	reaper_stop(server->reaper);
 	conns_done(&server->conns);
 	routes_free(server->routes);
 	buf_done(&server->allowed_hosts);
