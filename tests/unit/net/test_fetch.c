@@ -29,11 +29,12 @@ struct world {
 	struct fetcher *fetcher;
 	struct lock lock;
 	struct cond arrived;
-	struct fetch_result *results[256] GUARDED_BY(lock);
-	unsigned count GUARDED_BY(lock);
-	unsigned changes GUARDED_BY(lock); /* breakers that moved */
-	unsigned rooms GUARDED_BY(lock);
-	unsigned saves GUARDED_BY(lock);
+	/* Written under the lock; read without it by those who have waited for the writer. */
+	struct fetch_result *results[256];
+	unsigned count;
+	unsigned changes; /* breakers that moved */
+	unsigned rooms;
+	unsigned saves;
 };
 
 static void on_done(void *ctx, struct fetch_result *result)
