@@ -17,6 +17,7 @@
 
 enum {
 	READ_EVENTS = 64, /* at once */
+	READS_MAX = 64,	  /* in a row that yield nothing: others want the thread too */
 	TEXT_BYTES_MAX = READ_EVENTS * (ITEM_BYTES_MAX / 64),
 	RETRY_MS = 2000, /* an EventSource reconnects after this */
 };
@@ -97,18 +98,20 @@ static ssize_t feed_read(void *ctx, char *into, size_t room)
 	size_t len;
 
 	if (feed->text.len == 0) {
-		int count = 0;
+		int count = 1, reads = 0;
 
-		while (!feed->ended && feed->text.len == 0 &&
-		       (count = feed_read_on(feed, &err)) > 0)
-			continue;
+		while (!feed->ended && feed->text.len == 0 && count > 0 && reads++ < READS_MAX)
+			count = feed_read_on(feed, &err);
 		if (count < 0)
 			return STREAM_FAIL;
 		if (feed->text.len == 0 && feed->ended)
 			return STREAM_END;
 		keep_alive(feed);
-		if (feed->text.len == 0)
+		if (feed->text.len == 0) {
+			if (count > 0) /* a filter passes over a long past: go on soon */
+				waker_at(feed->waker, clock_ms());
 			return STREAM_WAIT;
+		}
 	}
 	len = MIN(room, feed->text.len - feed->sent);
 	memcpy(into, feed->text.data + feed->sent, len);
@@ -164,7 +167,7 @@ static void feed_reply(struct request *request, struct feed *feed)
 	reply_header(request, "X-Accel-Buffering", "no");
 	feed->keep_alive_ms = clock_ms() + HTTP_KEEP_ALIVE_MS;
 	reply_stream(request, 200, feed->sse ? "text/event-stream" : "application/x-ndjson",
-		     STREAM_UNKNOWN, &reader, feed);
+		     STREAM_ENDLESS, &reader, feed);
 }
 
 static struct feed *feed_new(struct request *request)

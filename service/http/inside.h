@@ -86,7 +86,7 @@ struct request {
 	const struct waiter *waiter;
 	const struct stream_reader *reader;
 	void *callback_ctx; /* waiter's or reader's */
-	bool endless;	    /* the stream has no known length: a drain may end it */
+	bool endless;	    /* the stream: a drain may end it */
 	bool close_after;
 	int status;
 	int64_t retry_after_ms;

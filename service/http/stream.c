@@ -104,12 +104,11 @@ void reply_stream(struct request *request, int status, const char *content_type,
 
 	request->reader = reader;
 	request->callback_ctx = ctx;
-	request->endless = length == STREAM_UNKNOWN;
+	request->endless = length == STREAM_ENDLESS;
 	request_ref(request);
 	response = MHD_create_response_from_callback(
-		length == STREAM_UNKNOWN ? MHD_SIZE_UNKNOWN : (uint64_t)length,
-		length == STREAM_UNKNOWN ? BLOCK_BYTES_CHUNKED : BLOCK_BYTES, on_read, request,
-		on_close);
+		length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)length,
+		length < 0 ? BLOCK_BYTES_CHUNKED : BLOCK_BYTES, on_read, request, on_close);
 	if (!response)
 		on_close(request);
 	reply_response(request, status, content_type, response);

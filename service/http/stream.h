@@ -10,7 +10,7 @@
  *   handler:
  *           if (events_subscribe(events, &id, wake, request_waker(request), &s->sub, &err))
  *                   …
- *           reply_stream(request, 200, "text/event-stream", STREAM_UNKNOWN, &reader, s);
+ *           reply_stream(request, 200, "text/event-stream", STREAM_ENDLESS, &reader, s);
  *
  * Wakes are sticky: one that comes while the callback runs makes it run again, so
  * none is lost; they may also come for nothing.  With few sleepers a wake acts at
@@ -60,7 +60,11 @@ enum {
 	STREAM_FAIL = -2, /* it cannot be completed: the connection is cut, so the client knows */
 };
 
-enum { STREAM_UNKNOWN = -1 }; /* length: chunked, ends with STREAM_END */
+/* For lengths; both are chunked and end with STREAM_END. */
+enum {
+	STREAM_UNKNOWN = -1,
+	STREAM_ENDLESS = -2, /* it may be cut anywhere: a drain ends it */
+};
 
 struct stream_reader {
 	/* Writes up to `room` bytes (room can be as small as 100: keep the rest of a line in
@@ -69,8 +73,9 @@ struct stream_reader {
 	void (*close)(void *ctx);
 };
 
-/* `length`: of the whole body in bytes, or STREAM_UNKNOWN.  A drain ends streams of
- * unknown length as if read had said STREAM_END.  For HEAD read is never called. */
+/* `length`: of the whole body in bytes, STREAM_UNKNOWN or STREAM_ENDLESS.  A drain ends
+ * the endless ones as if read had said STREAM_END, and waits for the others; those that
+ * are left when it is over are cut.  For HEAD read is never called. */
 void reply_stream(struct request *request, int status, const char *content_type, int64_t length,
 		  const struct stream_reader *reader, void *ctx);
 

@@ -168,7 +168,7 @@ static void stream(struct request *request)
 
 	if (request_query(request, "news"))
 		follower->until = follower->seen + atoi(request_query(request, "news"));
-	reply_stream(request, 200, "text/event-stream", STREAM_UNKNOWN, &reader, follower);
+	reply_stream(request, 200, "text/event-stream", STREAM_ENDLESS, &reader, follower);
 }
 
 static void follower_poll(struct request *request, void *ctx)
