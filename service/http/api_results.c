@@ -12,14 +12,16 @@
 #include "service/engine/events.h"
 #include "service/http/api.h"
 #include "service/http/api_query.h"
+#include "service/http/server.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK_BYTES = 64 * 1024, PAGE_BYTES_MAX = 16 * 1024 * 1024 };
 
-static const char ndjson_type[] = "application/x-ndjson";
+static const char ndjson_type[] = "application/x-ndjson", json_type[] = "application/json";
 
 struct results {
 	struct api *api;
@@ -85,7 +87,10 @@ static ssize_t chunk_fill(struct results *results)
 		return STREAM_FAIL; /* a length was promised */
 	free(results->chunk);	    /* a follower that waits keeps no buffer */
 	results->chunk = NULL;
-	return over && results->offset >= bytes ? STREAM_END : STREAM_WAIT;
+	if (over && results->offset >= bytes)
+		return STREAM_END;
+	/* A drain does not wait for the job, and a proper end would look like the job's. */
+	return server_draining(results->api->server) ? STREAM_FAIL : STREAM_WAIT;
 }
 
 /* Lines to elements: a comma before each but the first, no newlines. */
@@ -209,44 +214,96 @@ static int format_read(struct request *request, bool *ret_array, struct err *err
 
 /* ---- a page ---- */
 
-static void page_reply(struct request *request, const struct id *id)
+/* The offset where an item begins. */
+static int cursor_read(struct request *request, const struct id *id, uint64_t *ret_offset,
+		       struct err *err)
 {
-	struct api *api = api_of(request);
-	struct buf body = BUF(PAGE_BYTES_MAX);
-	uint64_t offset;
-	unsigned limit, items = 0;
-	size_t scanned = 0;
-	struct err err;
+	char before = '\n';
+	size_t len = 1;
 
-	if (query_limit(request, &limit, &err) ||
-	    query_number(request, "cursor", 0, &offset, &err)) {
+	if (query_number(request, "cursor", 0, ret_offset, err))
+		return -1;
+	if (*ret_offset > 0 && store_results_read(api_of(request)->store, id,
+						  (int64_t)*ret_offset - 1, &before, 1, &len, err))
+		return -1;
+	if (len == 1 && before == '\n')
+		return 0;
+	return err_set(err, ERR_BAD_CURSOR, "no item of these results begins at '%.40s'",
+		       request_query(request, "cursor"));
+}
+
+/* Up to `limit` whole lines; fewer when they are long, or the last. */
+static int page_fill(struct store *store, const struct id *id, uint64_t offset, unsigned limit,
+		     struct buf *body, bool *ret_more, struct err *err)
+{
+	unsigned items = 0;
+	size_t scanned = 0, whole = 0, len = 1;
+	char next;
+
+	while (items < limit && len > 0 && body->max - body->len > CHUNK_BYTES) {
+		char *room = buf_room(body, CHUNK_BYTES);
+
+		if (!room)
+			return err_set(err, ERR_NO_MEMORY, "no memory for the page");
+		if (store_results_read(store, id, (int64_t)(offset + body->len), room, CHUNK_BYTES,
+				       &len, err))
+			return -1;
+		buf_grown(body, len);
+		for (; scanned < body->len && items < limit; scanned++) {
+			if (body->data[scanned] != '\n')
+				continue;
+			items++;
+			whole = scanned + 1;
+		}
+	}
+	/* Exactly at the end of an item: is it the last? */
+	if (whole == body->len && len > 0 &&
+	    store_results_read(store, id, (int64_t)(offset + whole), &next, 1, &len, err))
+		return -1;
+	*ret_more = len > 0;
+	buf_cut(body, whole);
+	return 0;
+}
+
+/* The same lines as one array. */
+static void lines_to_array(const struct buf *lines, struct buf *into)
+{
+	buf_add_byte(into, '[');
+	if (lines->len > 0)
+		buf_add(into, lines->data, lines->len);
+	for (size_t i = 1; i < into->len; i++)
+		if (into->data[i] == '\n')
+			into->data[i] = ',';
+	if (lines->len > 0)
+		buf_cut(into, into->len - 1);
+	buf_add_byte(into, ']');
+}
+
+static void page_reply(struct request *request, const struct id *id, bool array)
+{
+	struct buf lines = BUF(PAGE_BYTES_MAX), body = BUF(PAGE_BYTES_MAX + 2);
+	char path[ID_TEXT_LEN + 1];
+	uint64_t offset;
+	unsigned limit;
+	struct err err;
+	bool more = false;
+
+	if (query_limit(request, &limit, &err) || cursor_read(request, id, &offset, &err) ||
+	    page_fill(api_of(request)->store, id, offset, limit, &lines, &more, &err)) {
+		buf_done(&lines);
 		reply_problem(request, &err);
 		return;
 	}
-	while (items < limit) {
-		char *room = buf_room(&body, CHUNK_BYTES);
-		size_t len = 0;
-
-		if (!room || store_results_read(api->store, id, (int64_t)(offset + body.len), room,
-						CHUNK_BYTES, &len, &err))
-			break;
-		if (len == 0)
-			break;
-		buf_grown(&body, len);
-		for (; scanned < body.len && items < limit; scanned++)
-			items += body.data[scanned] == '\n';
-	}
-	if (scanned < body.len || items == limit) {
-		char path[ID_TEXT_LEN + 1];
-
+	if (more) {
 		id_format(id, path);
 		reply_headerf(request, "Link",
-			      "</v1/jobs/%s/results?limit=%u&cursor=%" PRIu64 ">; rel=\"next\"",
-			      path, limit, offset + scanned);
+			      "</v1/jobs/%s/results?limit=%u&cursor=%" PRIu64 "%s>; rel=\"next\"",
+			      path, limit, offset + lines.len, array ? "&format=json" : "");
 	}
-	buf_cut(&body, scanned);
-	body.failed = false; /* a page may end at PAGE_BYTES_MAX */
-	reply_bytes(request, 200, ndjson_type, &body);
+	if (array)
+		lines_to_array(&lines, &body);
+	reply_bytes(request, 200, array ? json_type : ndjson_type, array ? &body : &lines);
+	buf_done(&lines);
 }
 
 /* ---- the route ---- */
@@ -254,6 +311,21 @@ static void page_reply(struct request *request, const struct id *id)
 static void follow_wake(void *ctx)
 {
 	waker_wake(ctx);
+}
+
+/* Range counts unless If-Range (RFC 9110, 13.1.5) says that it is of another version. */
+static int range_of(struct request *request, const struct job *job, int64_t *ret_from,
+		    int64_t *ret_to)
+{
+	const char *if_range = request_header(request, "If-Range");
+	char etag[32];
+
+	snprintf(etag, sizeof(etag), "\"%" PRIu64 "\"", job->version);
+	reply_header(request, "ETag", etag);
+	reply_header(request, "Accept-Ranges", "bytes");
+	if (if_range && strcmp(if_range, etag) != 0)
+		return 0;
+	return range_read(request_header(request, "Range"), job->result_bytes, ret_from, ret_to);
 }
 
 static void whole_reply(struct request *request, const struct job *job, bool array, bool follow)
@@ -269,12 +341,8 @@ static void whole_reply(struct request *request, const struct job *job, bool arr
 		return;
 	}
 	*results = (struct results){.api = api_of(request), .job = job->id, .array = array};
-	if (state_is_final(job->state) && !array) {
-		ranged =
-			range_read(request_header(request, "Range"), job->result_bytes, &from, &to);
-		reply_headerf(request, "ETag", "\"%" PRIu64 "\"", job->version);
-		reply_header(request, "Accept-Ranges", "bytes");
-	}
+	if (state_is_final(job->state) && !array && !follow)
+		ranged = range_of(request, job, &from, &to);
 	if (ranged < 0) {
 		free(results);
 		reply_headerf(request, "Content-Range", "bytes */%" PRId64, job->result_bytes);
@@ -295,13 +363,14 @@ static void whole_reply(struct request *request, const struct job *job, bool arr
 		reply_problem(request, &err);
 		return;
 	}
-	reply_stream(request, status, array ? "application/json" : ndjson_type,
+	reply_stream(request, status, array ? json_type : ndjson_type,
 		     array || follow ? STREAM_UNKNOWN : to - from, &reader, results);
 }
 
 void job_results(struct request *request)
 {
 	static const char *const known[] = {"format", "follow", "limit", "cursor", NULL};
+	bool paged = request_query(request, "limit") || request_query(request, "cursor");
 	bool array, follow;
 	struct job job;
 	struct err err;
@@ -313,8 +382,12 @@ void job_results(struct request *request)
 		reply_problem(request, &err);
 		return;
 	}
-	if (request_query(request, "limit") || request_query(request, "cursor"))
-		page_reply(request, &id);
+	if (paged && follow)
+		reply_problemf(request, ERR_BAD_PARAMETER,
+			       "a page ends: no follow with limit or "
+			       "cursor");
+	else if (paged)
+		page_reply(request, &id, array);
 	else
 		whole_reply(request, &job, array, follow);
 	job_done(&job);
