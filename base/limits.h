@@ -49,6 +49,7 @@ enum {
 	HTTP_WAIT_MS_MAX          = 60 * 1000,        /* Prefer: wait */
 	HTTP_BATCH_JOBS_MAX       = 10000,
 	BULK_JOBS_MAX             = 10000,            /* moved by one POST …/cancel?state=… */
+	BULK_COUNT_MAX            = 100000,           /* counted by its dry run: a tenth of a second */
 	HTTP_INCLUDE_BYTES_MAX    = 64 * 1024,        /* results embedded in a job */
 	LIST_ITEMS_DEFAULT        = 50,
 	LIST_ITEMS_MAX            = 1000,

@@ -184,7 +184,7 @@ static int patch_read(struct request *request, struct json **ret_json)
 	return rc;
 }
 
-static void patch_fill(const struct json *json, struct arena *arena, struct engine_patch *patch)
+static int patch_fill(const struct json *json, struct arena *arena, struct engine_patch *patch)
 {
 	const struct json *tags = json_get(json, "tags");
 	struct buf text = BUF(JOB_TAGS_MAX * 16 * NAME_BYTES_MAX);
@@ -198,6 +198,7 @@ static void patch_fill(const struct json *json, struct arena *arena, struct engi
 		patch->tags = arena_copy(arena, text.data, text.len);
 	patch->set_tags = patch->tags != NULL;
 	buf_done(&text);
+	return tags && !patch->tags ? -1 : 0;
 }
 
 /* If-Match: one strong ETag of ours, or '*'. */
@@ -224,6 +225,7 @@ void job_patch(struct request *request)
 	struct json *json;
 	struct err err;
 	struct id id;
+	int rc;
 
 	if (request_query_check(request, known, &err) || path_id(request, &id, &err) ||
 	    if_match_read(request, &patch.if_version, &err)) {
@@ -232,8 +234,12 @@ void job_patch(struct request *request)
 	}
 	if (patch_read(request, &json))
 		return;
-	patch_fill(json, request_arena(request), &patch);
+	rc = patch_fill(json, request_arena(request), &patch);
 	json_free(json);
+	if (rc) {
+		reply_problemf(request, ERR_NO_MEMORY, "no memory for the tags");
+		return;
+	}
 	change = change_new(request, &id);
 	if (change && engine_patch(api_of(request)->engine, &id, &patch, change_done, change, &err))
 		change_done(change, NULL, &err);

@@ -108,12 +108,12 @@ struct matches {
 	bool more;
 };
 
-/* The ids of up to BULK_JOBS_MAX matching jobs (ids NULL: counts all of them). */
+/* The ids of up to BULK_JOBS_MAX matching jobs (ids NULL: counts up to BULK_COUNT_MAX). */
 static int matches_read(struct store *store, struct job_filter *filter, struct matches *matches,
 			struct err *err)
 {
 	struct job *page = calloc(LIST_ITEMS_MAX, sizeof(*page));
-	size_t room = matches->ids ? BULK_JOBS_MAX : SIZE_MAX;
+	size_t room = matches->ids ? BULK_JOBS_MAX : BULK_COUNT_MAX;
 	bool more = true;
 	int rc = 0;
 
@@ -201,7 +201,7 @@ static void move_all(struct request *request, enum job_move move)
 	    matches_read(api_of(request)->store, &filter, &matches, &err))
 		reply_problem(request, &err);
 	else if (dry_run || matches.count == 0)
-		bulk_reply(request, matches.count, 0, false);
+		bulk_reply(request, matches.count, 0, matches.more);
 	else
 		bulk_start(request, &matches, move);
 	free(matches.ids);

@@ -13,7 +13,7 @@ enum {
 	LENGTH_DIGITS_MAX = 18, /* a signed 64-bit number */
 	ENTRY_BYTES = 64,	/* libmicrohttpd's list entry for a field, parameter or cookie */
 	METHOD_AND_VERSION_MAX = 32, /* of a request line, besides the URI */
-	REPLY_BYTES = 2048,	     /* the head of the answer goes into the same memory */
+	REPLY_BYTES = 4096 + 256,    /* the head of the answer goes into the same memory */
 };
 
 struct line {
