@@ -97,7 +97,8 @@ static const struct setting *setting_find(const char *name, size_t len)
 	return NULL;
 }
 
-static int unknown(const char *what, const char *name, size_t len, struct err *err)
+/* `dashes`: "--" of a flag, "" of a line in the file. */
+static int unknown(const char *dashes, const char *name, size_t len, struct err *err)
 {
 	const char *names[SETTINGS + 1];
 	char copy[64];
@@ -108,9 +109,10 @@ static int unknown(const char *what, const char *name, size_t len, struct err *e
 	names[SETTINGS] = NULL;
 	snprintf(copy, sizeof(copy), "%.*s", (int)MIN(len, sizeof(copy) - 1), name);
 	nearest = nearest_name(copy, names);
-	return err_set(err, ERR_BAD_PARAMETER, "unknown %s '%s'%s%s%s", what, copy,
-		       nearest ? "; did you mean '" : "", nearest ? nearest : "",
-		       nearest ? "'?" : "");
+	if (!nearest)
+		return err_set(err, ERR_BAD_PARAMETER, "unknown setting '%s%s'", dashes, copy);
+	return err_set(err, ERR_BAD_PARAMETER, "unknown setting '%s%s'; did you mean '%s%s'?",
+		       dashes, copy, dashes, nearest);
 }
 
 /* ---- setting one value ---- */
@@ -271,7 +273,7 @@ static int file_line_read(char *line, struct config *config, struct err *err)
 		return err_set(err, ERR_BAD_PARAMETER, "expected `name = value`");
 	setting = setting_find(name, strlen(name));
 	if (!setting || setting->kind == KIND_SWITCH || setting->offset == AT(file))
-		return unknown("setting", name, strlen(name), err);
+		return unknown("", name, strlen(name), err);
 	return setting_set_joined(setting, trimmed(value), SOURCE_FILE, config, err);
 }
 
@@ -311,7 +313,8 @@ static int environment_read(struct config *config, struct err *err)
 }
 
 /* --name value, --name=value, --switch; *i moves to the last word taken. */
-static int flag_read(int argc, char *const argv[], int *i, struct config *config, struct err *err)
+static int flag_read(int argc, const char *const argv[], int *i, struct config *config,
+		     struct err *err)
 {
 	const char *flag = argv[*i];
 	const struct setting *setting;
@@ -324,7 +327,7 @@ static int flag_read(int argc, char *const argv[], int *i, struct config *config
 	len = strcspn(flag, "=");
 	setting = setting_find(flag, len);
 	if (!setting)
-		return unknown("flag --", flag, len, err);
+		return unknown("--", flag, len, err);
 	value = flag[len] == '=' ? flag + len + 1 : NULL;
 	if (setting->kind == KIND_SWITCH) {
 		if (value)
@@ -341,7 +344,7 @@ static int flag_read(int argc, char *const argv[], int *i, struct config *config
 	return setting_set(setting, value, SOURCE_FLAG, config, err);
 }
 
-static int flags_read(int argc, char *const argv[], struct config *config, struct err *err)
+static int flags_read(int argc, const char *const argv[], struct config *config, struct err *err)
 {
 	for (int i = 0; i < argc; i++)
 		if (flag_read(argc, argv, &i, config, err))
@@ -349,7 +352,7 @@ static int flags_read(int argc, char *const argv[], struct config *config, struc
 	return 0;
 }
 
-int config_load(int argc, char *const argv[], struct config *ret_config, struct err *err)
+int config_load(int argc, const char *const argv[], struct config *ret_config, struct err *err)
 {
 	struct config named = {0};
 	int rc;

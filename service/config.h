@@ -45,7 +45,7 @@ struct config {
 };
 
 /* argv[0] is the first flag.  Reads flags, environment and file. */
-int config_load(int argc, char *const argv[], struct config *ret_config, struct err *err);
+int config_load(int argc, const char *const argv[], struct config *ret_config, struct err *err);
 void config_done(struct config *config);
 
 /* Each setting, its value and its source, a line each. */

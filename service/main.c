@@ -69,7 +69,7 @@ static int serve_until_told(const struct config *config, struct err *err)
 	return 0;
 }
 
-static int command_serve(int argc, char *const argv[])
+static int command_serve(int argc, const char *const argv[])
 {
 	struct config config;
 	struct err err;
@@ -96,7 +96,7 @@ static int command_serve(int argc, char *const argv[])
 
 /* ---- the small ones ---- */
 
-static int command_health(int argc, char *const argv[])
+static int command_health(int argc, const char *const argv[])
 {
 	struct config config;
 	struct err err;
@@ -112,7 +112,7 @@ static int command_health(int argc, char *const argv[])
 	return rc;
 }
 
-static int command_version(int argc, char *const argv[])
+static int command_version(int argc, const char *const argv[])
 {
 	(void)argc;
 	(void)argv;
@@ -120,11 +120,11 @@ static int command_version(int argc, char *const argv[])
 	return EXIT_OK;
 }
 
-static int command_help(int argc, char *const argv[]);
+static int command_help(int argc, const char *const argv[]);
 
 static const struct command {
 	const char *name, *summary;
-	int (*run)(int argc, char *const argv[]); /* argv[0] is the first word after it */
+	int (*run)(int argc, const char *const argv[]); /* argv[0] is the first word after it */
 } commands[] = {
 	{"serve", "run the daemon", command_serve},
 	{"health", "ask the daemon whether it is alive; exit 0 or 3", command_health},
@@ -132,7 +132,7 @@ static const struct command {
 	{"help", "print this", command_help},
 };
 
-static int command_help(int argc, char *const argv[])
+static int command_help(int argc, const char *const argv[])
 {
 	struct buf flags = BUF(1 << 16);
 
@@ -153,7 +153,7 @@ int main(int argc, char *argv[])
 {
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 2, argv + 2);
+			return commands[i].run(argc - 2, (const char *const *)argv + 2);
 	if (argc > 1)
 		fprintf(stderr, "jobmill: no command '%s'\n", argv[1]);
 	command_help(0, NULL);
