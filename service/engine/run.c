@@ -347,7 +347,7 @@ void run_clear(struct run *run) NO_LOCK_ANALYSIS
 	run->want_part = run->want_room = run->want_fetch = run->want_memory = 0;
 	run->in_flight = 0;
 	run->leaving = run->ordered = run->committing = run->commit_unposted = run->hurry = false;
-	run->lost = false;
+	run->lost = run->unwritten = run->given_up = run->refused = false;
 	run->commit_every_ms = 0;
 	run->parts = NULL;
 	for (int i = 0; i < 2; i++)

@@ -190,6 +190,8 @@ struct run {
 	bool fresh;	     /* nothing of an earlier attempt is in the store */
 	bool opened;	     /* written by its worker, under lock */
 	bool stays_admitted; /* until its end is committed: too many are ending */
+	bool given_up;	     /* its end is posted without changes, since a commit is missing */
+	bool refused;	     /* the store wants nothing of it: written before its last operation ends */
 	void *state;
 	unsigned phase;
 	int64_t started_ms; /* wall */
@@ -233,6 +235,7 @@ struct run {
 	int64_t posted_ms GUARDED_BY(lock);	  /* monotonic: when the last one was handed over */
 	int64_t commit_every_ms GUARDED_BY(lock); /* by what the last one took */
 	bool lost GUARDED_BY(lock);	   /* no memory: the changes are not whole, none is kept */
+	bool unwritten GUARDED_BY(lock);   /* the store failed a commit: nothing later is kept */
 	bool hurry GUARDED_BY(lock);	   /* lanes wait for what a commit brings */
 	struct told tail GUARDED_BY(lock); /* items of no part */
 	struct buf summary GUARDED_BY(lock);

@@ -9,6 +9,15 @@
  *
  * Posting fails only when the store's queue is full or it stopped: the set then
  * stays sealed (`commit_unposted`) and is offered again by housekeeping.
+ *
+ * What may become of an operation
+ *   committed
+ *   refused        the attempt ended meanwhile (cancel, resume): nothing more is kept
+ *   a commit fails the disk is full or broken, and whether it was written is unknown:
+ *                  writing it again might show items twice.  The attempt fails; what
+ *                  came later is dropped, and a later attempt goes on from the store
+ *   the end fails  it is posted again: written twice, the second is refused
+ *   a start fails  it is told again
  */
 #include "base/clock.h"
 #include "base/limits.h"
@@ -143,7 +152,7 @@ static bool due_locked(struct run *run, int64_t now_ms) REQUIRES(run->lock)
 {
 	const struct changes *changes = changes_locked(run);
 
-	if (run->committing || run->lost || run->leaving)
+	if (run->committing || run->lost || run->unwritten || run->leaving)
 		return false;
 	if (now_ms >= run->commit_at_ms)
 		run_progress_seal_locked(run, changes_locked(run), false);
@@ -249,12 +258,19 @@ static void committed_locked(struct run *run, struct changes *changes) REQUIRES(
 	}
 }
 
+/* The attempt has ended in the store; or the store failed, and may work again later. */
+static bool refused(const struct store_op *op)
+{
+	return op->err.code == ERR_WRONG_STATE || op->err.code == ERR_NOT_FOUND;
+}
+
 /* On the writer thread. */
 static void commit_done(struct store_op *op)
 {
 	struct run *run = op->ctx;
 	/* Once `committing` is false the operation may be filled anew. */
-	bool kept = op->err.code == ERR_NONE;
+	bool kept = op->err.code == ERR_NONE, gone = refused(op);
+	struct err err = op->err;
 	uint64_t lanes;
 	bool starving;
 
@@ -265,12 +281,16 @@ static void commit_done(struct store_op *op)
 				  memory_order_relaxed);
 	changes_clear(&run->changes[!run->gathering]);
 	run->committing = false;
+	run->unwritten |= !kept;
+	run->refused |= gone;
 	lanes = run->want_room;
 	run->want_room = 0;
 	starving = run->want_part && run->parts && run->parts->stored > 0;
 	lock_drop(&run->lock);
-	if (!kept)
+	if (gone)
 		run_stop(run, RUN_CANCELLED, NULL);
+	else if (!kept)
+		run_stop(run, RUN_FAILED, &err);
 	lanes_wake(run, lanes);
 	if (starving)
 		engine_kick(run->engine);
@@ -283,7 +303,14 @@ static void start_done(struct store_op *op)
 {
 	struct run *run = op->ctx;
 
-	if (op->err.code != ERR_NONE) /* cancelled, or paused, before it was told */
+	bool gone = refused(op); /* cancelled, or paused, before it was told */
+
+	lock_take(&run->lock);
+	run->refused |= gone;
+	if (op->err.code != ERR_NONE && !gone)
+		run->start_noted = false;
+	lock_drop(&run->lock);
+	if (gone)
 		run_stop(run, RUN_CANCELLED, NULL);
 	run_unref(run);
 }
@@ -318,7 +345,32 @@ void run_note_start(struct run *run)
 
 static void finish_done(struct store_op *op)
 {
-	engine_run_drop(op->ctx);
+	struct run *run = op->ctx;
+	bool again;
+
+	lock_take(&run->lock);
+	/* Lines of a file are refused when those before them are missing. */
+	again = op->err.code != ERR_NONE && (!refused(op) || (run->unwritten && !run->given_up));
+	run->refused |= op->err.code != ERR_NONE;
+	lock_drop(&run->lock);
+	if (again)
+		engine_unposted_add(run);
+	else
+		engine_run_drop(run);
+}
+
+/* Without what a failed commit is missing under it, the end is that of an attempt which
+ * leaves nothing but what the store has. */
+static void give_up_locked(struct run *run) REQUIRES(run->lock)
+{
+	struct op_finish *finish = &run->finish_op;
+
+	run->given_up = true;
+	changes_clear(changes_locked(run));
+	commit_fill(&finish->last, run, changes_locked(run));
+	finish->summary = NULL;
+	if (finish->move == JOB_MOVE_COMPLETE)
+		finish->move = JOB_MOVE_YIELD;
 }
 
 void run_post_last(struct run *run)
@@ -360,6 +412,8 @@ bool run_post(struct run *run)
 	lock_take(&run->lock);
 	unposted = run->committing && run->commit_unposted;
 	run->commit_unposted = false;
+	if (run->unwritten && !run->given_up)
+		give_up_locked(run);
 	lock_drop(&run->lock);
 	if (unposted && !commit_post(run)) {
 		lock_take(&run->lock);

@@ -48,6 +48,7 @@ void house_open(struct house *house)
 {
 	struct store_config store = {.dir = house->dir,
 				     .sync = true,
+				     .vfs = house->vfs,
 				     .jobs_queued_max = 1000000,
 				     .on_events = on_events,
 				     .ctx = house};

@@ -15,6 +15,7 @@ struct house {
 	struct store *store;
 	struct engine *engine;
 	unsigned workers;
+	const char *vfs; /* of the store; NULL: the system's */
 	/* Called on the writer thread with each event; NULL: none. */
 	void (*on_event)(void *ctx, const struct event *event);
 	void *ctx;
