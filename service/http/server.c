@@ -131,26 +131,29 @@ static void server_leave(struct server *server)
 	lock_drop(&server->lock);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
-			 enum MHD_RequestTerminationCode why)
+static void request_over(struct server *server, struct request *request, bool sent)
 {
-	struct server *server = cls;
-	struct request *request = *context;
 	int64_t now_us = clock_us();
 	bool handled;
 
-	(void)mhd;
-	*context = NULL;
-	if (!request)
-		return;
-	count(server, request,
-	      request->answer == ANSWER_SENT && why == MHD_REQUEST_TERMINATED_COMPLETED_OK, now_us);
+	count(server, request, request->answer == ANSWER_SENT && sent, now_us);
 	reply_abandon(request);
 	conn_end(request->conn, now_us / 1000);
 	handled = request->handled;
 	request_unref(request);
 	if (handled)
 		server_leave(server);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct request *request = *context;
+
+	(void)mhd;
+	*context = NULL;
+	if (request)
+		request_over(cls, request, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
@@ -165,6 +168,10 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 	} else if (*context) {
 		struct conn *conn = *context;
 
+		/* Of a query that does not fit into the connection's memory the library does
+		 * not tell that it completed. */
+		if (conn->request)
+			request_over(server, conn->request, false);
 		if (conn->lingers)
 			lobby_linger(server->lobby, conn->fd);
 		conn_closed(conn);
