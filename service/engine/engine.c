@@ -118,18 +118,6 @@ static void runs_yield(struct engine *engine)
 	free(runs);
 }
 
-/* Joins the workers: the last may still be on its way out of store_put(). */
-static void pool_stop(struct engine *engine)
-{
-	struct pool *pool;
-
-	lock_take(&engine->lock);
-	pool = engine->pool;
-	engine->pool = NULL;
-	lock_drop(&engine->lock);
-	pool_free(pool);
-}
-
 unsigned engine_drain(struct engine *engine, int64_t for_ms)
 {
 	int64_t until_ms = clock_ms() + for_ms;
@@ -146,8 +134,10 @@ unsigned engine_drain(struct engine *engine, int64_t for_ms)
 		lock_drop(&engine->lock);
 	}
 	house_stop(engine);
+	/* The last may still be on its way out of store_put().  The pool itself stays: the
+	 * fetcher, the timers and the writer may be on their way into pool_wake(). */
 	if (left == 0)
-		pool_stop(engine);
+		pool_stop(engine->pool);
 	return left;
 }
 
@@ -158,8 +148,9 @@ void engine_free(struct engine *engine)
 	if (!engine)
 		return;
 	house_stop(engine);
-	pool_stop(engine);
+	pool_stop(engine->pool);
 	timers_free(engine->timers);
+	pool_free(engine->pool);
 	sched_free(engine->sched);
 	lock_take(&engine->lock);
 	run = engine->free_runs;
@@ -239,15 +230,6 @@ void engine_close_soon(struct run *run)
 	atomic_store(&engine->closing_any, true);
 	lock_drop(&engine->lock);
 	pool_wake(engine->pool);
-}
-
-/* From the writer thread, which goes on after a drain has taken the pool away. */
-static void workers_wake(struct engine *engine)
-{
-	lock_take(&engine->lock);
-	if (engine->pool)
-		pool_wake(engine->pool);
-	lock_drop(&engine->lock);
 }
 
 /* ---- the table of active runs ---- */
@@ -365,7 +347,7 @@ void engine_run_drop(struct run *run)
 		cond_broadcast(&engine->empty);
 	lock_drop(&engine->lock);
 	if (run->stays_admitted && sched_leave(engine->sched, &run->sched))
-		workers_wake(engine);
+		pool_wake(engine->pool);
 	/* A load that read the store before this commit must not bring the job back. */
 	if (atomic_load(&engine->loading))
 		task_free(sched_ready_remove(engine->sched, &run->id));
@@ -439,18 +421,14 @@ void engine_ready(struct engine *engine, struct task **tasks, size_t count)
 	sched_ready_add_batch(engine->sched, tasks, count, clock_ms());
 	for (size_t i = 0; i < count; i++)
 		task_free(tasks[i]);
-	workers_wake(engine);
+	pool_wake(engine->pool);
 }
 
 /* ---- views ---- */
 
 void engine_pool_view(struct engine *engine, struct pool_view *ret)
 {
-	*ret = (struct pool_view){0};
-	lock_take(&engine->lock);
-	if (engine->pool)
-		pool_view(engine->pool, ret);
-	lock_drop(&engine->lock);
+	pool_view(engine->pool, ret);
 }
 
 void engine_sched_view(struct engine *engine, struct sched_view *ret)

@@ -145,7 +145,7 @@ fail:
 	return err_set(err, ERR_IO, "cannot start %u worker threads", config->workers_min);
 }
 
-void pool_free(struct pool *pool)
+void pool_stop(struct pool *pool)
 {
 	if (!pool)
 		return;
@@ -158,11 +158,21 @@ void pool_free(struct pool *pool)
 
 	if (pool->monitored)
 		pthread_join(pool->monitor, NULL); /* first: it starts and joins workers too */
+	pool->monitored = false;
 	for (unsigned i = 0; i < pool->config.workers_max; i++) {
 		if (pool->workers[i].state != WORKER_NONE)
 			pthread_join(pool->workers[i].thread, NULL);
-		cond_done(&pool->workers[i].wake);
+		pool->workers[i].state = WORKER_NONE;
 	}
+}
+
+void pool_free(struct pool *pool)
+{
+	if (!pool)
+		return;
+	pool_stop(pool);
+	for (unsigned i = 0; i < pool->config.workers_max; i++)
+		cond_done(&pool->workers[i].wake);
 	cond_done(&pool->news);
 	lock_done(&pool->lock);
 	free(pool->workers);

@@ -8,7 +8,7 @@
  * the oldest runnable thing and the machine's CPU, and moves their number towards
  * what pool_size.h says.  When all are idle and none is too many, it sleeps too.
  *
- * Threads    every function from any thread; pool_free() once, by its maker.
+ * Threads    every function from any thread; pool_stop() and pool_free() by its maker.
  * Locks      LOCK_POOL; no callback is made while it is held.
  */
 #ifndef SERVICE_ENGINE_POOL_H
@@ -38,7 +38,9 @@ struct pool_config {
  * is set before the first work(), which may use it. */
 int pool_new(const struct pool_config *config, struct pool **ret_pool, struct err *err);
 /* Lets each worker end its unit, joins all.  What work() refers to must still be
- * there; no other call may be under way. */
+ * there.  Others may go on calling; a wake then does nothing. */
+void pool_stop(struct pool *pool);
+/* Stops it first, if need be; no other call may be under way. */
 void pool_free(struct pool *pool);
 
 /* There is work: wakes one sleeping worker, if any.  Never lost: work() is called
