@@ -11,6 +11,10 @@
  * A bare line feed leaves one NUL where two should be, a NUL in a value makes it end
  * early, a folded line is copied elsewhere, a second blank shifts what follows: in
  * each case the next pointer is not where it should be, and the request is refused.
+ * Two forms leave no trace: NULs among line ends, where the library's own will stand, and a
+ * line of just a colon and a line feed, which it takes for the empty line.  The first head
+ * of a connection is read before the library has it (head.c) and can have neither; a later
+ * one is taken for well-formed.  No proxy may pass such bytes on (RFC 9110, section 5.5).
  * Should another version of the library lay the block out differently, everything is
  * refused, which no test can overlook.
  */
@@ -191,6 +195,8 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
 		at++;
 	if (!value || at != value || !is_value(value, len))
 		return refuse(reading, "a header value holds a control character");
+	if (value[len] != '\0' || value[len + 1] != '\0')
+		return refuse(reading, "a header line does not end in CR and LF");
 	reading->at = value + len + 2;
 	/* The block is the connection's own memory, writable, though handed out as const. */
 	len = trimmed(value, len);
@@ -253,7 +259,7 @@ int gate_read(struct MHD_Connection *mhd, const char *method, const char *uri, s
 	if (reading.failed)
 		return -1;
 	/* The empty line: CR and LF, and the block ends. */
-	if (reading.at + 2 != method + info->header_size)
+	if (reading.at + 2 != method + info->header_size || reading.at[0] || reading.at[1])
 		return err_set(err, ERR_BAD_REQUEST,
 			       "a header line is folded, holds a NUL or ends in a bare line feed");
 	return check_sums(ret_gate, info->header_size, uri_len, err);

@@ -112,6 +112,8 @@ static const struct form malformed[] = {
 	FORM(HEAD "X(Y): a\r\n\r\n"),
 	FORM(HEAD "X Y: a\r\n\r\n"),
 	FORM(HEAD ": a\r\n\r\n"),
+	FORM(HEAD ":\n\r\n"),
+	FORM(HEAD "X: a\0\n\r\n"),
 	FORM(HEAD "no colon\r\n\r\n"),
 	FORM(HEAD "X: a\r\n folded\r\n\r\n"),
 	FORM(HEAD "X: a\r\n\tContent-Length: 5\r\n\r\n"),
@@ -175,6 +177,7 @@ static void refuses_what_follows_the_first_request_too(void **state)
 		FORM(HEAD "\r\nGET /a HTTP/2.0\r\nHost: localhost\r\n\r\n"),
 		FORM(HEAD "\r\nGET /a HTTP/1.1\nHost: localhost\r\n\r\n"),
 		FORM(HEAD "\r\nGET /a HTTP/1.1\r\nHost: localhost\r\nX : y\r\n\r\n"),
+		FORM(HEAD "\r\nGET /a HTTP/1.1\r\nHost: localhost\r\nX:\n:t\n"),
 	};
 
 	(void)state;
