@@ -47,7 +47,7 @@ static size_t put_len;
 static bool works, trips;
 static struct samples samples;
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
 	fprintf(stderr, "bench_beanstalk: %s: %s\n", what, strerror(errno));
 	exit(1);

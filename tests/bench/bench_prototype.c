@@ -41,7 +41,7 @@ static struct lock lock = {.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = LOCK_LEAF
 static struct cond queued = {.cond = PTHREAD_COND_INITIALIZER};
 static struct submit *queue GUARDED_BY(lock); /* newest first */
 
-static void die(const char *what, const char *why)
+static _Noreturn void die(const char *what, const char *why)
 {
 	fprintf(stderr, "bench_prototype: %s: %s\n", what, why);
 	exit(1);

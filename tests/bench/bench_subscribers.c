@@ -47,7 +47,7 @@ static unsigned sent;
 static int epoll;
 static uint16_t port;
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
 	fprintf(stderr, "bench_subscribers: %s: %s\n", what, strerror(errno));
 	exit(1);
