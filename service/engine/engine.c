@@ -6,6 +6,11 @@
  *
  * A run is in the table from its start until its end is committed: a load of the
  * window leaves out what is there, since the store may still show it as pending.
+ * Between a take from the window and the table a job is in a worker's hand: if a load
+ * began meanwhile, what it brought of this job is taken out of the window again; if a
+ * move passed by, the job goes back to the store.  Whatever else comes up twice
+ * (paused and resumed while its run ends, refused by the store) is looked up there
+ * when the run is gone: the store decides.
  */
 #include "service/engine/engine_core.h"
 
@@ -187,6 +192,7 @@ static bool engine_work(void *ctx, unsigned worker)
 {
 	struct engine *engine = ctx;
 	struct run *run = closing_take(engine);
+	struct in_hand before;
 	struct sched_work work;
 
 	(void)worker;
@@ -194,6 +200,8 @@ static bool engine_work(void *ctx, unsigned worker)
 		run_leave(run);
 		return true;
 	}
+	before.loads = atomic_load(&engine->loads);
+	before.missed = atomic_load(&engine->missed);
 	sched_take(engine->sched, clock_ms(), &work);
 	if (work.more)
 		pool_wake(engine->pool);
@@ -201,7 +209,7 @@ static bool engine_work(void *ctx, unsigned worker)
 	case WORK_NONE:
 		return false;
 	case WORK_START:
-		run_start(engine, work.task);
+		run_start(engine, work.task, &before);
 		return true;
 	case WORK_STEP:
 		run_step(CONTAINER_OF(work.run, struct run, sched), work.lane);
@@ -260,6 +268,32 @@ struct run *engine_run_find(struct engine *engine, const struct id *id)
 	return run;
 }
 
+struct run *engine_run_find_moved(struct engine *engine, const struct id *id)
+{
+	struct run *run;
+
+	lock_take(&engine->lock);
+	run = find_locked(engine, id);
+	if (run)
+		atomic_fetch_add(&run->refs, 1);
+	else
+		atomic_fetch_add(&engine->missed, 1);
+	lock_drop(&engine->lock);
+	return run;
+}
+
+bool engine_run_again(struct engine *engine, const struct id *id)
+{
+	struct run *run;
+
+	lock_take(&engine->lock);
+	run = find_locked(engine, id);
+	if (run)
+		run->again = true;
+	lock_drop(&engine->lock);
+	return run != NULL;
+}
+
 /* From the free ones, or NULL. */
 static struct run *free_take_locked(struct engine *engine) REQUIRES(engine->lock)
 {
@@ -273,30 +307,33 @@ static struct run *free_take_locked(struct engine *engine) REQUIRES(engine->lock
 	return run;
 }
 
-/* Puts it in the table, or behind the run of the same job that is still ending. */
-static bool enter_locked(struct engine *engine, struct run *run, struct task *task,
-			 struct task **ret_left) REQUIRES(engine->lock)
+enum entrance { ENTERED, ENTER_LATER, ENTER_WHEN_GONE };
+
+/* Puts it in the table, unless the job's last run is still there or a move was missed. */
+static enum entrance enter_locked(struct engine *engine, struct run *run, struct task *task,
+				  const struct in_hand *before) REQUIRES(engine->lock)
 {
 	struct run *same = find_locked(engine, &task->job.id);
 	struct run **bucket = bucket_of(engine, &task->job.id);
 
 	if (same) {
-		*ret_left = same->successor;
-		same->successor = task;
-		return false;
+		same->again = true;
+		return ENTER_WHEN_GONE;
 	}
+	if (atomic_load(&engine->missed) != before->missed)
+		return ENTER_LATER;
 	run_fill(run, task);
 	run->bucket_next = *bucket;
 	*bucket = run;
 	engine->active++;
-	return true;
+	return ENTERED;
 }
 
-struct run *engine_run_add(struct engine *engine, struct task *task)
+struct run *engine_run_add(struct engine *engine, struct task *task, const struct in_hand *before)
 {
-	struct task *left = NULL;
-	struct run *run, *spare = NULL;
-	bool entered = false;
+	enum entrance entrance = ENTER_WHEN_GONE;
+	struct run *run;
+	unsigned loads;
 
 	if (atomic_load(&engine->draining)) {
 		task_free(task);
@@ -304,35 +341,35 @@ struct run *engine_run_add(struct engine *engine, struct task *task)
 	}
 	lock_take(&engine->lock);
 	run = free_take_locked(engine);
-	if (run) {
-		entered = enter_locked(engine, run, task, &left);
-	} else {
-		lock_drop(&engine->lock);
-		run = run_alloc(engine);
-		lock_take(&engine->lock);
-		if (run)
-			entered = enter_locked(engine, run, task, &left);
-	}
 	lock_drop(&engine->lock);
+	if (!run)
+		run = run_alloc(engine);
 	if (!run) {
 		log_error("no memory for a run: its job waits for a restart");
-		left = task;
+		task_free(task);
+		return NULL;
 	}
-	if (!entered) {
-		spare = run;
-		run = NULL;
+	lock_take(&engine->lock);
+	entrance = enter_locked(engine, run, task, before);
+	lock_drop(&engine->lock);
+	if (entrance != ENTERED) {
+		if (entrance == ENTER_LATER)
+			engine_due_add(engine, &task->job.id);
+		task_free(task);
+		run_unref(run);
+		return NULL;
 	}
-	if (spare)
-		run_unref(spare);
-	task_free(left);
+	loads = atomic_load(&engine->loads);
+	if (loads != before->loads || loads % 2 == 1)
+		task_free(sched_ready_remove(engine->sched, &run->id));
 	return run;
 }
 
 void engine_run_drop(struct run *run)
 {
 	struct engine *engine = run->engine;
-	struct task *successor;
 	struct run **at;
+	bool again;
 
 	lock_take(&engine->lock);
 	for (at = bucket_of(engine, &run->id); *at != run; at = &(*at)->bucket_next)
@@ -341,18 +378,17 @@ void engine_run_drop(struct run *run)
 	engine->active--;
 	if (!run->stays_admitted)
 		engine->ending--;
-	successor = run->successor;
-	run->successor = NULL;
+	again = run->again || run->refused;
 	if (engine->active == 0)
 		cond_broadcast(&engine->empty);
 	lock_drop(&engine->lock);
 	if (run->stays_admitted && sched_leave(engine->sched, &run->sched))
 		pool_wake(engine->pool);
 	/* A load that read the store before this commit must not bring the job back. */
-	if (atomic_load(&engine->loading))
+	if (atomic_load(&engine->loads) % 2 == 1)
 		task_free(sched_ready_remove(engine->sched, &run->id));
-	if (successor)
-		engine_ready(engine, &successor, 1);
+	if (again)
+		engine_due_add(engine, &run->id);
 	run_unref(run);
 }
 
@@ -361,7 +397,6 @@ void engine_run_recycle(struct run *run)
 	struct engine *engine = run->engine;
 	bool kept;
 
-	assert(!run->successor);
 	run_clear(run);
 	lock_take(&engine->lock);
 	kept = engine->free_runs_count < ENGINE_FREE_RUNS_MAX;

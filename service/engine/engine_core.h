@@ -38,10 +38,10 @@ struct engine {
 	struct pool *pool; /* NULL after a drain, set under the lock; workers need no look */
 	struct timers *timers;
 	unsigned cpus;
-	_Atomic bool draining;	  /* written by engine_drain, read by workers: no new runs */
-	_Atomic bool loading;	  /* a load of the window reads the store (engine_house.c) */
-	_Atomic bool house_idle;  /* housekeeping sleeps for long; whoever clears it wakes it */
-	_Atomic int64_t memory;	  /* reserved by runs */
+	_Atomic bool draining;	 /* written by engine_drain, read by workers: no new runs */
+	_Atomic unsigned loads;	 /* of the window from the store (engine_house.c): odd during one */
+	_Atomic bool house_idle; /* housekeeping sleeps for long; whoever clears it wakes it */
+	_Atomic int64_t memory;	 /* reserved by runs */
 	_Atomic bool closing_any; /* `closing` has one; written under the lock, read by workers */
 
 	struct lock lock;
@@ -55,6 +55,9 @@ struct engine {
 	struct id due[ENGINE_DUE_MAX] GUARDED_BY(lock);
 	size_t due_count GUARDED_BY(lock);
 	bool due_lost GUARDED_BY(lock); /* there were more */
+	/* Moves that found their job neither ready nor active: a worker may have it in hand.
+	 * Written under the lock, read by workers before they take. */
+	_Atomic unsigned missed;
 	bool kicked GUARDED_BY(lock);
 	bool stopping GUARDED_BY(lock);
 	struct cond house; /* kicked or stopping */
@@ -63,11 +66,22 @@ struct engine {
 	bool house_started;
 };
 
+/* What a worker looks at before it takes a task.  From then until the task is in the
+ * table nobody sees the job: a load may read it once more, a move may not find it. */
+struct in_hand {
+	unsigned loads, missed;
+};
+
 /* engine.c: the table.  A run is in it from its start until its end is committed. */
 struct run *engine_run_find(struct engine *engine, const struct id *id); /* +1 reference */
-/* A run for the task.  NULL: the task waits for the end of a run of the same job, or there
- * is no memory (then its job waits in the store for a restart); it was taken over. */
-struct run *engine_run_add(struct engine *engine, struct task *task);
+/* The same for a move, which counts as missed when there is none. */
+struct run *engine_run_find_moved(struct engine *engine, const struct id *id);
+/* True: it is active, and is looked up in the store once more when it has ended. */
+bool engine_run_again(struct engine *engine, const struct id *id);
+/* A run for the task, which is taken over.  NULL: a run of the same job is still ending, or
+ * a move was missed (then the store is asked later), or there is no memory (then its job
+ * waits in the store for a restart). */
+struct run *engine_run_add(struct engine *engine, struct task *task, const struct in_hand *before);
 void engine_run_drop(struct run *run);
 void engine_run_recycle(struct run *run); /* its last reference is gone */
 /* All active runs with a reference each; the caller frees the array. */
@@ -79,9 +93,13 @@ void engine_kick(struct engine *engine);   /* housekeeping has something to do n
 void engine_busy(struct engine *engine);   /* something runs: tick */
 bool engine_ending(struct run *run);	   /* false: too many; it leaves when committed */
 
+/* Housekeeping shall look the job up in the store: if it is pending, it becomes ready. */
+void engine_due_add(struct engine *engine, const struct id *id);
+
 /* Adds to the ready window; what does not fit is freed (the store has it). */
 void engine_ready(struct engine *engine, struct task **tasks, size_t count);
 
-void engine_house(struct engine *engine); /* the thread's body */
+void engine_house(struct engine *engine);	/* the thread's body */
+void engine_window_look(struct engine *engine); /* its part that loads ready jobs */
 
 #endif

@@ -153,6 +153,23 @@ static struct task *job_task(struct engine *engine, struct job *job)
 	return NULL;
 }
 
+/* What the store says of one job now.  An older task of it would be stale. */
+static void due_load_one(struct engine *engine, const struct id *id)
+{
+	struct task *task = NULL;
+	struct job job;
+	struct err err;
+
+	task_free(sched_ready_remove(engine->sched, id));
+	sched_load_begin(engine->sched);
+	if (!engine_run_again(engine, id) &&
+	    store_job_get(engine->config.store, id, true, &job, &err) == 0)
+		task = job_task(engine, &job);
+	if (task)
+		engine_ready(engine, &task, 1);
+	sched_load_end(engine->sched);
+}
+
 /* Jobs that became pending one by one. */
 static void due_load(struct engine *engine)
 {
@@ -169,17 +186,8 @@ static void due_load(struct engine *engine)
 	lost = engine->due_lost;
 	engine->due_lost = false;
 	lock_drop(&engine->lock);
-	for (size_t i = 0; i < count; i++) {
-		struct task *task;
-		struct job job;
-		struct err err;
-
-		if (store_job_get(engine->config.store, &ids[i], true, &job, &err))
-			continue;
-		task = job_task(engine, &job);
-		if (task)
-			engine_ready(engine, &task, 1);
-	}
+	for (size_t i = 0; i < count; i++)
+		due_load_one(engine, &ids[i]);
 	for (int p = 0; lost && p < PRIORITIES; p++)
 		sched_refill_done(engine->sched, (enum job_priority)p, true);
 	free(ids);
@@ -220,16 +228,16 @@ static void window_load(struct engine *engine, enum job_priority priority)
 	free(jobs);
 }
 
-static void window_look(struct engine *engine)
+void engine_window_look(struct engine *engine)
 {
 	enum job_priority priority;
 
+	/* Odd before the store is read: engine_run_add() and engine_run_drop() guard it. */
+	atomic_fetch_add(&engine->loads, 1);
 	due_load(engine);
-	/* Set before the store is read: engine_run_drop() then guards the load. */
-	atomic_store(&engine->loading, true);
 	for (int p = 0; p < PRIORITIES && sched_refill_wanted(engine->sched, &priority); p++)
 		window_load(engine, priority);
-	atomic_store(&engine->loading, false);
+	atomic_fetch_add(&engine->loads, 1);
 }
 
 /* ---- the thread ---- */
@@ -281,7 +289,7 @@ void engine_house(struct engine *engine)
 		runs_look(engine, now_ms, now_ms - last_ms);
 		unposted_look(engine);
 		if (!atomic_load(&engine->draining))
-			window_look(engine);
+			engine_window_look(engine);
 		if (now_ms - swept_ms >= ENGINE_SWEEP_MS) {
 			sweep(engine);
 			swept_ms = now_ms;

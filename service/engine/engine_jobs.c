@@ -3,7 +3,7 @@
  *
  * Always the store first; window and runs follow on the writer thread, after the
  * commit and before the caller is told.  A run that a move overtakes is stopped; one
- * that a worker took just then, unseen, is refused by the store when it writes.
+ * that a worker has just then in its hand goes back (engine_run_find_moved()).
  */
 #include "service/engine/engine_core.h"
 
@@ -147,7 +147,7 @@ static void job_stop(struct engine *engine, const struct id *id, enum run_end en
 	struct run *run;
 
 	task_free(sched_ready_remove(engine->sched, id));
-	run = engine_run_find(engine, id);
+	run = engine_run_find_moved(engine, id);
 	if (!run)
 		return;
 	run_stop(run, end, NULL);
@@ -271,27 +271,22 @@ int engine_patch(struct engine *engine, const struct id *id, const struct engine
 
 /* ---- jobs that became pending by themselves, or by a move ---- */
 
+void engine_due_add(struct engine *engine, const struct id *id)
+{
+	lock_take(&engine->lock);
+	if (engine->due_count < ENGINE_DUE_MAX)
+		engine->due[engine->due_count++] = *id;
+	else
+		engine->due_lost = true;
+	lock_drop(&engine->lock);
+	engine_kick(engine);
+}
+
 void engine_jobs_due(struct engine *engine, const struct event *events, size_t count)
 {
-	bool news = false;
-
-	for (size_t i = 0; i < count; i++) {
-		/* Its deadline may have passed while it waited: it must not start any more.
-		 * A run that failed by itself has set its end already. */
-		if (events[i].type == EVENT_STATE && events[i].state == JOB_FAILED)
-			job_stop(engine, &events[i].job, RUN_CANCELLED);
+	for (size_t i = 0; i < count; i++)
 		/* A job that was born pending comes by submit_done(). */
-		if (events[i].type != EVENT_STATE || events[i].state != JOB_PENDING ||
-		    events[i].born)
-			continue;
-		news = true;
-		lock_take(&engine->lock);
-		if (engine->due_count < ENGINE_DUE_MAX)
-			engine->due[engine->due_count++] = events[i].job;
-		else
-			engine->due_lost = true;
-		lock_drop(&engine->lock);
-	}
-	if (news)
-		engine_kick(engine);
+		if (events[i].type == EVENT_STATE && events[i].state == JOB_PENDING &&
+		    !events[i].born)
+			engine_due_add(engine, &events[i].job);
 }

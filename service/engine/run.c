@@ -90,9 +90,9 @@ void run_fill(struct run *run, struct task *task) NO_LOCK_ANALYSIS
 	run->commit_at_ms = run->began_ms + RUN_COMMIT_MS;
 }
 
-void run_start(struct engine *engine, struct task *task)
+void run_start(struct engine *engine, struct task *task, const struct in_hand *before)
 {
-	struct run *run = engine_run_add(engine, task);
+	struct run *run = engine_run_add(engine, task, before);
 	struct err err;
 
 	if (!run) {
@@ -330,7 +330,8 @@ struct run *run_alloc(struct engine *engine)
 void run_clear(struct run *run) NO_LOCK_ANALYSIS
 {
 	run->sched = (struct sched_run){0};
-	run->task = run->successor = NULL;
+	run->task = NULL;
+	run->again = false;
 	run->bucket_next = run->next = NULL;
 	run->state = NULL;
 	run->opened = run->start_noted = run->stays_admitted = false;

@@ -36,6 +36,8 @@
 
 #include <stdatomic.h>
 
+struct in_hand;
+
 /* How an attempt ends. */
 enum run_end {
 	RUN_GOES_ON,
@@ -208,7 +210,7 @@ struct run {
 	struct err err;		 /* RUN_FAILED: by who set end, before the last step is over */
 	struct run *bucket_next; /* LOCK_ENGINE */
 	struct run *next;	 /* LOCK_ENGINE: closing, unposted or free */
-	struct task *successor;	 /* LOCK_ENGINE: taken while this one was ending */
+	bool again;		 /* LOCK_ENGINE: its job came up once more meanwhile */
 	struct arena left_arena; /* until open has returned */
 	struct checkpoint_row *left_checkpoints;
 	size_t left_checkpoints_count;
@@ -259,7 +261,7 @@ struct run {
 };
 
 /* run.c: on workers. */
-void run_start(struct engine *engine, struct task *task);
+void run_start(struct engine *engine, struct task *task, const struct in_hand *before);
 void run_step(struct run *run, unsigned lane);
 void run_leave(struct run *run); /* no lane steps any more: ends what is under way, closes */
 /* From any thread: the attempt is to end so; err only with RUN_FAILED.  The first one counts. */

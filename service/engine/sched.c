@@ -154,6 +154,20 @@ void sched_refill_done(struct sched *sched, enum job_priority priority, bool mor
 	lock_drop(&sched->lock);
 }
 
+void sched_load_begin(struct sched *sched)
+{
+	lock_take(&sched->lock);
+	window_load_begin(sched->window);
+	lock_drop(&sched->lock);
+}
+
+void sched_load_end(struct sched *sched)
+{
+	lock_take(&sched->lock);
+	window_load_end(sched->window);
+	lock_drop(&sched->lock);
+}
+
 /* ---- active runs ---- */
 
 bool sched_phase(struct sched *sched, struct sched_run *run, enum job_priority priority,

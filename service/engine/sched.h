@@ -105,6 +105,10 @@ bool sched_refill_wanted(struct sched *sched, enum job_priority *ret_priority);
  * before (at start): declares that the store holds some. */
 void sched_refill_done(struct sched *sched, enum job_priority priority, bool more);
 
+/* The same guard for jobs that are read one by one, around the read and the add. */
+void sched_load_begin(struct sched *sched);
+void sched_load_end(struct sched *sched);
+
 /* ---- active runs ---- */
 
 /* A phase begins: lanes are all RUNNABLE.  False: the run was stopped meanwhile, and

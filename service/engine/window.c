@@ -67,6 +67,7 @@ struct window {
 	size_t flows_made;
 	struct entry *ghosts;
 	size_t ghosts_count;
+	unsigned loads;	  /* of single jobs, under way */
 	bool ghosts_lost; /* more left than could be remembered: until the load ends, no adds */
 
 	size_t buckets_mask;
@@ -84,6 +85,7 @@ static struct flow *flow_new(struct window *window, enum job_priority priority, 
 static void flow_append(struct window *window, struct flow *flow, struct entry *entry);
 static void flow_rotate(struct turns *turns);
 static void ghost_add(struct window *window, const struct id *id);
+static void ghosts_free(struct window *window);
 static bool any_loading(const struct window *window);
 
 int window_new(size_t tasks_max, struct window **ret_window, struct err *err)
@@ -256,8 +258,26 @@ void window_refill_done(struct window *window, enum job_priority priority, bool 
 
 	turns->loading = false;
 	turns->more = more || turns->missed;
+	ghosts_free(window);
+}
+
+void window_load_begin(struct window *window)
+{
+	window->loads++;
+}
+
+void window_load_end(struct window *window)
+{
+	assert(window->loads > 0);
+	window->loads--;
+	ghosts_free(window);
+}
+
+/* Ghosts have no priority: they go with the last load. */
+static void ghosts_free(struct window *window)
+{
 	if (any_loading(window))
-		return; /* ghosts have no priority: they go with the last load */
+		return;
 	while (window->ghosts) {
 		struct entry *ghost = window->ghosts;
 		window->ghosts = ghost->next;
@@ -272,7 +292,7 @@ static bool any_loading(const struct window *window)
 	for (int p = 0; p < PRIORITIES; p++)
 		if (window->turns[p].loading)
 			return true;
-	return false;
+	return window->loads > 0;
 }
 
 /* ---- entries ---- */

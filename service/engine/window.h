@@ -54,5 +54,8 @@ int64_t window_oldest_ms(const struct window *window, enum job_priority priority
  * loading until window_refill_done(). */
 bool window_refill_wanted(struct window *window, enum job_priority *ret_priority);
 void window_refill_done(struct window *window, enum job_priority priority, bool more);
+/* A load of single jobs, of whatever priority, that does not fill up. */
+void window_load_begin(struct window *window);
+void window_load_end(struct window *window);
 
 #endif
