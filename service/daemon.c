@@ -38,6 +38,9 @@ struct daemon {
 	struct guard *guard;
 	struct auth *auth;
 	char scratch[PATH_BYTES_MAX];
+	/* Written once, when the engine is whole; read by the store's writer, which moves jobs
+	 * that are due as soon as the store is open.  Sequentially consistent: rare enough. */
+	_Atomic(struct engine *) engine;
 };
 
 /* ---- the data directory ---- */
@@ -314,11 +317,12 @@ static int fetcher_make(struct daemon *daemon, const struct config *config, stru
 
 static void committed(void *ctx, const struct event *events, size_t count)
 {
-	struct api *api = ctx;
+	struct daemon *daemon = ctx;
+	struct engine *engine = atomic_load(&daemon->engine);
 
-	events_publish(api->events, events, count);
-	if (api->engine)
-		engine_jobs_due(api->engine, events, count);
+	events_publish(daemon->api.events, events, count);
+	if (engine) /* else it will find them in the store */
+		engine_jobs_due(engine, events, count);
 }
 
 static int store_make(struct daemon *daemon, const struct config *config, struct err *err)
@@ -328,7 +332,7 @@ static int store_make(struct daemon *daemon, const struct config *config, struct
 		.sync = true,
 		.jobs_queued_max = config->queued_max,
 		.on_events = committed,
-		.ctx = &daemon->api,
+		.ctx = daemon,
 	};
 
 	if (events_new(NULL, &daemon->api.events, err) ||
@@ -352,7 +356,10 @@ static int engine_make(struct daemon *daemon, const struct config *config, struc
 		.memory_max = config->memory_bytes,
 	};
 
-	return engine_new(&engine, &daemon->api.engine, err);
+	if (engine_new(&engine, &daemon->api.engine, err))
+		return -1;
+	atomic_store(&daemon->engine, daemon->api.engine);
+	return 0;
 }
 
 int daemon_start(const struct config *config, struct daemon **ret_daemon, struct err *err)
