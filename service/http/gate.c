@@ -11,8 +11,8 @@
  * A bare line feed leaves one NUL where two should be, a NUL in a value makes it end
  * early, a folded line is copied elsewhere, a second blank shifts what follows: in
  * each case the next pointer is not where it should be, and the request is refused.
- * Two forms leave no trace: NULs among line ends, where the library's own will stand, and a
- * line of just a colon and a line feed, which it takes for the empty line.  The first head
+ * Two forms may leave no trace: NULs among line ends, where the library's own will stand,
+ * and a line of just a colon, which it cuts and takes for the empty line.  The first head
  * of a connection is read before the library has it (head.c) and can have neither; a later
  * one is taken for well-formed.  No proxy may pass such bytes on (RFC 9110, section 5.5).
  * Should another version of the library lay the block out differently, everything is
