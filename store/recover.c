@@ -7,6 +7,9 @@
  *   paused, still     → paused; its attempt is recorded as interrupted
  *     being put away
  *   result files      → cut to their committed length; unlinked without a job
+ *   pending           → as they are; but one of them may have begun, unwritten, and be
+ *                       what killed the daemon: without the mark that a clean close
+ *                       leaves, store_suspects() them
  */
 #include "store/room.h"
 
@@ -86,6 +89,34 @@ int store_recover(struct store *store, struct err *err)
 		batch_rollback(&batch);
 	batch_done(&batch);
 	return rc;
+}
+
+/* ---- the mark of a clean close ---- */
+
+int recover_mark_take(struct store *store, struct err *err)
+{
+	int64_t clean;
+
+	if (db_number(&store->db, "SELECT count(*) FROM kv WHERE space = 'store' AND key = 'clean'",
+		      &clean, err))
+		return -1;
+	store->suspect_seq = clean ? 0 : store->next_seq - 1;
+	if (clean)
+		return db_exec(&store->db, "DELETE FROM kv WHERE space = 'store' AND key = 'clean'",
+			       err);
+	return 0;
+}
+
+void recover_mark_leave(struct store *store)
+{
+	struct err ignored; /* a store that is broken was not closed cleanly */
+
+	db_exec(&store->db, "INSERT OR REPLACE INTO kv VALUES ('store', 'clean', x'01')", &ignored);
+}
+
+bool store_suspects(const struct store *store, const struct job *job)
+{
+	return job->crashes > 0 || job->created_seq <= store->suspect_seq;
 }
 
 /* ---- what the writer keeps in memory ---- */

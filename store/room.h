@@ -51,6 +51,7 @@ struct store {
 	struct results *results; /* results.c */
 	pthread_t writer;
 	bool writer_runs;
+	uint64_t suspect_seq; /* jobs born until then were there when the daemon died; 0: none */
 
 	struct lock queue_lock; /* LOCK_STORE_QUEUE */
 	struct cond queue_filled;
@@ -215,6 +216,8 @@ int results_recover(struct store *store, struct err *err);
 
 int lock_directory(const char *dir, int *ret_fd, struct err *err);
 int store_recover(struct store *store, struct err *err); /* what a crash left */
+int recover_mark_take(struct store *store, struct err *err); /* was the last close a clean one? */
+void recover_mark_leave(struct store *store);		     /* this one is */
 int store_count(struct store *store, struct err *err);	 /* what the writer keeps in memory */
 void *writer_main(void *store);
 int writer_wal_hook(void *store, sqlite3 *handle, const char *name, int pages);

@@ -126,7 +126,8 @@ static int store_start(struct store *store, struct err *err)
 	    lock_directory(store->dir, &store->lock_fd, err) ||
 	    store_db_open(store, &store->db, DB_WRITER, err) ||
 	    schema_migrate(&store->db, store->path, schema_steps, schema_steps_count, err) ||
-	    store_count(store, err) || store_recover(store, err) || results_recover(store, err))
+	    store_count(store, err) || recover_mark_take(store, err) || store_recover(store, err) ||
+	    results_recover(store, err))
 		return -1;
 	return threads_start(store, err);
 }
@@ -153,8 +154,10 @@ void store_close(struct store *store)
 	store->closing = true;
 	lock_drop(&store->queue_lock);
 	cond_signal(&store->queue_filled);
-	if (store->writer_runs)
+	if (store->writer_runs) {
 		pthread_join(store->writer, NULL);
+		recover_mark_leave(store);
+	}
 	results_close(store);
 	readers_close(store);
 	db_close(&store->db);

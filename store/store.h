@@ -72,6 +72,12 @@ struct store_config {
 int store_open(const struct store_config *config, struct store **ret_store, struct err *err);
 void store_close(struct store *store); /* commits what is queued, joins the threads; NULL is fine */
 
+struct job;
+/* Did the daemon die, now or before, with this job begun or about to begin?  Then let its
+ * start be on the disk before its first step: a job that kills the daemon at once would
+ * otherwise never be known to have run, and would kill it forever. */
+bool store_suspects(const struct store *store, const struct job *job);
+
 /* ---- jobs ---- */
 
 enum job_priority { PRIORITY_CRITICAL, PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW, PRIORITIES };

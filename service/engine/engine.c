@@ -197,7 +197,10 @@ static bool engine_work(void *ctx, unsigned worker)
 
 	(void)worker;
 	if (run) {
-		run_leave(run);
+		if (run->begun)
+			run_leave(run);
+		else
+			run_begin(run);
 		return true;
 	}
 	before.loads = atomic_load(&engine->loads);
@@ -228,7 +231,7 @@ static void engine_backlog(void *ctx, int64_t *ret_oldest_wait_ms, uint64_t *ret
 	*ret_taken = view.taken;
 }
 
-void engine_close_soon(struct run *run)
+void engine_hand_over(struct run *run)
 {
 	struct engine *engine = run->engine;
 

@@ -50,7 +50,8 @@ struct engine {
 	unsigned ending GUARDED_BY(lock); /* of these: their end waits for its commit */
 	struct run *free_runs GUARDED_BY(lock);
 	unsigned free_runs_count GUARDED_BY(lock);
-	struct run *closing GUARDED_BY(lock);  /* runs that a worker shall leave and close */
+	struct run *
+		closing GUARDED_BY(lock); /* runs that a worker shall begin, or leave and close */
 	struct run *unposted GUARDED_BY(lock); /* runs whose end the store did not take yet */
 	struct id due[ENGINE_DUE_MAX] GUARDED_BY(lock);
 	size_t due_count GUARDED_BY(lock);
@@ -87,7 +88,7 @@ void engine_run_recycle(struct run *run); /* its last reference is gone */
 /* All active runs with a reference each; the caller frees the array. */
 size_t engine_runs(struct engine *engine, struct run ***ret_runs);
 
-void engine_close_soon(struct run *run);   /* a worker shall run_leave() it */
+void engine_hand_over(struct run *run);	   /* a worker shall run_begin() or run_leave() it */
 void engine_unposted_add(struct run *run); /* housekeeping shall run_post() it */
 void engine_kick(struct engine *engine);   /* housekeeping has something to do now */
 void engine_busy(struct engine *engine);   /* something runs: tick */

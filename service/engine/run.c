@@ -93,7 +93,6 @@ void run_fill(struct run *run, struct task *task) NO_LOCK_ANALYSIS
 void run_start(struct engine *engine, struct task *task, const struct in_hand *before)
 {
 	struct run *run = engine_run_add(engine, task, before);
-	struct err err;
 
 	if (!run) {
 		if (sched_leave(engine->sched, NULL))
@@ -101,6 +100,19 @@ void run_start(struct engine *engine, struct task *task, const struct in_hand *b
 		return;
 	}
 	engine_busy(engine);
+	if (!store_suspects(engine->config.store, &task->job) || !run_note_start_first(run))
+		run_begin(run);
+}
+
+void run_begin(struct run *run)
+{
+	struct err err;
+
+	run->begun = true;
+	if (run_cancelled(run)) {
+		run_leave(run);
+		return;
+	}
 	if (run->deadline_ms && run->started_ms >= run->deadline_ms) {
 		err_set(&err, ERR_DEADLINE, "it was not started before its deadline");
 		run_fail(run, &err);
@@ -214,7 +226,7 @@ void run_stop(struct run *run, enum run_end end, const struct err *err)
 		atomic_store(&run->end, end);
 	lock_drop(&run->lock);
 	if (first && end != RUN_COMPLETED && sched_stop(run->engine->sched, &run->sched))
-		engine_close_soon(run);
+		engine_hand_over(run);
 }
 
 void run_leave(struct run *run)
@@ -334,7 +346,7 @@ void run_clear(struct run *run) NO_LOCK_ANALYSIS
 	run->again = false;
 	run->bucket_next = run->next = NULL;
 	run->state = NULL;
-	run->opened = run->start_noted = run->stays_admitted = false;
+	run->begun = run->opened = run->start_noted = run->stays_admitted = false;
 	run->phase = 0;
 	run->timeout_at_ms = 0;
 	atomic_store(&run->end, RUN_GOES_ON);

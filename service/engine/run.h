@@ -190,10 +190,11 @@ struct run {
 	struct id id;
 	uint16_t attempt;
 	bool fresh;	     /* nothing of an earlier attempt is in the store */
+	bool begun;	     /* written by its worker, or before it is in the table */
 	bool opened;	     /* written by its worker, under lock */
 	bool stays_admitted; /* until its end is committed: too many are ending */
 	bool given_up;	     /* its end is posted without changes, since a commit is missing */
-	bool refused;	     /* the store wants nothing of it: written before its last operation ends */
+	bool refused; /* the store wants nothing of it: written before its last operation ends */
 	void *state;
 	unsigned phase;
 	int64_t started_ms; /* wall */
@@ -263,6 +264,7 @@ struct run {
 /* run.c: on workers. */
 void run_start(struct engine *engine, struct task *task, const struct in_hand *before);
 void run_step(struct run *run, unsigned lane);
+void run_begin(struct run *run); /* its start is written, if it had to be */
 void run_leave(struct run *run); /* no lane steps any more: ends what is under way, closes */
 /* From any thread: the attempt is to end so; err only with RUN_FAILED.  The first one counts. */
 void run_stop(struct run *run, enum run_end end, const struct err *err);
@@ -327,6 +329,8 @@ void run_commit(struct run *run, bool by_clock);
 void run_post_last(struct run *run); /* from run_close: OP_FINISH, a last OP_COMMIT or nothing */
 bool run_post(struct run *run);	     /* what run_post_last() prepared; false: try again later */
 void run_note_start(struct run *run);
+/* The same before its first step; a worker then begins it.  False: it was not taken. */
+bool run_note_start_first(struct run *run);
 
 /* run_tell.c */
 void run_progress_seal_locked(struct run *run, struct changes *changes, bool last)

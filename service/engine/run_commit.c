@@ -315,9 +315,25 @@ static void start_done(struct store_op *op)
 	run_unref(run);
 }
 
-void run_note_start(struct run *run)
+static bool start_post(struct run *run, bool lazy, store_op_done *done)
 {
 	struct err err;
+
+	run->start_op = (struct op_start){
+		.op = {.kind = OP_START, .lazy = lazy, .done = done, .ctx = run},
+		.id = run->id,
+		.attempt = run->attempt,
+		.started_ms = run->started_ms,
+	};
+	atomic_fetch_add(&run->refs, 1);
+	if (store_put(run->engine->config.store, &run->start_op.op, &err) == 0)
+		return true;
+	run_unref(run);
+	return false;
+}
+
+void run_note_start(struct run *run)
+{
 	bool note;
 
 	lock_take(&run->lock);
@@ -326,19 +342,39 @@ void run_note_start(struct run *run)
 	lock_drop(&run->lock);
 	if (!note)
 		return;
-	run->start_op = (struct op_start){
-		.op = {.kind = OP_START, .lazy = true, .done = start_done, .ctx = run},
-		.id = run->id,
-		.attempt = run->attempt,
-		.started_ms = run->started_ms,
-	};
-	atomic_fetch_add(&run->refs, 1);
-	if (store_put(run->engine->config.store, &run->start_op.op, &err) == 0)
+	if (start_post(run, true, start_done))
 		return;
-	run_unref(run);
 	lock_take(&run->lock);
 	run->start_noted = false;
 	lock_drop(&run->lock);
+}
+
+/* On the writer thread. */
+static void start_first_done(struct store_op *op)
+{
+	struct run *run = op->ctx;
+	bool gone = refused(op);
+
+	lock_take(&run->lock);
+	run->refused |= gone;
+	lock_drop(&run->lock);
+	if (op->err.code != ERR_NONE)
+		run_stop(run, gone ? RUN_CANCELLED : RUN_FAILED, gone ? NULL : &op->err);
+	engine_hand_over(run);
+	run_unref(run);
+}
+
+bool run_note_start_first(struct run *run)
+{
+	lock_take(&run->lock);
+	run->start_noted = true;
+	lock_drop(&run->lock);
+	if (start_post(run, false, start_first_done))
+		return true;
+	lock_take(&run->lock);
+	run->start_noted = false;
+	lock_drop(&run->lock);
+	return false;
 }
 
 /* ---- the end ---- */

@@ -121,7 +121,7 @@ static void pending_arrived(struct pending *pending)
 	if (drop) {
 		pending_free(pending);
 		if (last)
-			engine_close_soon(run);
+			engine_hand_over(run);
 		return;
 	}
 	run_wake(run, lane);

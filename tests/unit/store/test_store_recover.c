@@ -286,11 +286,35 @@ static void killed_at_random_keeps_its_promises(void **state)
 	free(ids);
 }
 
+static void only_an_unclean_stop_makes_suspects(void **state)
+{
+	/* Pending when the daemon died: suspected; born later, or closed cleanly: not. */
+	struct fixture *f = *state;
+	struct job job;
+	struct id id, later;
+
+	id_new(&id);
+	die_after(f, submit_story, id);
+	fixture_start(f);
+	later = submit_plain(f);
+	job = get_job(f, id);
+	assert_true(store_suspects(f->store, &job));
+	job_done(&job);
+	job = get_job(f, later);
+	assert_false(store_suspects(f->store, &job));
+	job_done(&job);
+	fixture_reopen(f);
+	job = get_job(f, id);
+	assert_false(store_suspects(f->store, &job));
+	job_done(&job);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_closed, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(running_job_is_pending_again),
+		TEST(only_an_unclean_stop_makes_suspects),
 		TEST(third_crash_without_progress_is_poison),
 		TEST(durable_progress_forgives_crashes),
 		TEST(paused_and_cancelled_stay_so),
