@@ -397,7 +397,9 @@ def test_a_query_of_a_post_that_is_wrong(jobs, path):
 
 def test_parts_of_the_contract_that_come_later_say_so(jobs, done):
     """CSV and single items are promised, and not there yet: 422 not-implemented."""
-    for method, path in (("GET", "/results?format=csv"), ("POST", "/retry?items=failed")):
+    for method, path in (("GET", "/results?format=csv"), ("POST", "/retry?items=failed"),
+                         ("POST", "/cancel?items=failed"), ("POST", "/pause?items=failed"),
+                         ("POST", "/resume?items=failed")):
         answer = jobs.ask(method, f"/v1/jobs/{done}{path}")
         assert (answer.status, answer.problem) == (422, "not-implemented")
 

@@ -136,7 +136,10 @@ class Client:
         headers = dict(headers or {})
         if accept:
             headers["Accept"] = accept
-        return Stream(*self._send("GET", path, None, headers))
+        stream = Stream(*self._send("GET", path, None, headers))
+        contract.check_stream(path, stream.status,
+                              stream.headers["Content-Type"].split(";")[0].strip())
+        return stream
 
     def raw(self, request):
         """Bytes in, everything up to the end of the connection out."""

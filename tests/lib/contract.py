@@ -120,6 +120,14 @@ def check(method, target, answer):
     _check_content(resolve(declared), answer)
 
 
+def check_stream(target, status, media_type):
+    """The head of a streamed answer; what it says is the test's affair."""
+    operation = find("GET", target)
+    declared = resolve(operation["responses"][str(status)])
+    assert media_type in declared["content"], f"{target}: {media_type}"
+    provoked.add((operation["operationId"], status))
+
+
 def _check_problem(answer):
     assert answer.media_type == "application/problem+json", answer
     problem = answer.json()
