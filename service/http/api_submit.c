@@ -54,7 +54,7 @@ int idempotency_read(struct request *request, struct idempotency *ret, struct er
 	if (*key == '\0' || strlen(key) > NAME_BYTES_MAX)
 		return err_set(err, ERR_BAD_REQUEST, "Idempotency-Key has 1 to %d characters",
 			       NAME_BYTES_MAX);
-	ret->key = arena_printf(request_arena(request), "%s/%s", scope ? scope : "", key);
+	ret->key = arena_printf(request_arena(request), "%s\n%s", scope ? scope : "", key);
 	if (!ret->key)
 		return err_set(err, ERR_NO_MEMORY, "no memory for the key");
 	sha256_init(&sha);
