@@ -97,6 +97,10 @@ static int file_read(const struct store *store, const struct id *id, int64_t off
 		*ret_len += (size_t)n;
 	}
 	close(fd);
+	/* What was committed was synced before: a page that ends early must not look whole. */
+	if (rc == 0 && *ret_len < room)
+		rc = err_set(err, ERR_STORE, "%s ends at %lld, before what was committed", path,
+			     (long long)offset + (long long)*ret_len);
 	return rc;
 }
 

@@ -214,13 +214,37 @@ static void delete_unlinks_the_file(void **state)
 	assert_int_equal(file_bytes(f, op.id), -1);
 }
 
+static void a_file_that_lost_bytes_is_an_error_and_no_early_end(void **state)
+{
+	/* 50 of 100 committed lines are gone: what is there reads, what is not is ERR_STORE. */
+	struct fixture *f = *state;
+	struct id id = submit_plain(f);
+	char path[160], text[ID_TEXT_LEN + 1], got[LINE];
+	struct err err;
+	size_t len;
+
+	for (int n = 0; n < 100; n++)
+		assert_int_equal(append(f, id, 1, n), ERR_NONE);
+	id_format(&id, text);
+	snprintf(path, sizeof(path), "%s/results/%s.ndjson", f->dir, text);
+	assert_int_equal(truncate(path, 50 * LINE), 0);
+	assert_int_equal(store_results_read(f->store, &id, 49 * LINE, got, LINE, &len, &err), 0);
+	assert_int_equal(len, LINE);
+	assert_int_equal(store_results_read(f->store, &id, 50 * LINE, got, LINE, &len, &err), -1);
+	assert_int_equal(err.code, ERR_STORE);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(small_results_stay_in_rows),	  TEST(big_results_move_to_a_file),
-		TEST(commits_in_flight_keep_their_order), TEST(cancelled_lines_are_written_over),
-		TEST(open_cuts_tails_and_orphans),	  TEST(delete_unlinks_the_file),
+		TEST(small_results_stay_in_rows),
+		TEST(big_results_move_to_a_file),
+		TEST(commits_in_flight_keep_their_order),
+		TEST(cancelled_lines_are_written_over),
+		TEST(open_cuts_tails_and_orphans),
+		TEST(delete_unlinks_the_file),
+		TEST(a_file_that_lost_bytes_is_an_error_and_no_early_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
