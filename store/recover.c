@@ -180,6 +180,12 @@ static int file_recover(struct store *store, const char *name, struct err *err)
 	if (results_head(store, &id, &head, err)) {
 		if (err->code != ERR_NOT_FOUND)
 			return -1;
+		/* Nothing ever happened in this database: the file is another's, and no orphan. */
+		if (store->next_seq == 1)
+			return err_set(err, ERR_STORE,
+				       "%s is new, but there is %s: put the old database back, or "
+				       "move the results away",
+				       store->path, path);
 		unlink(path);
 		return 0;
 	}

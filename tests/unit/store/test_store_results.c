@@ -234,6 +234,27 @@ static void a_file_that_lost_bytes_is_an_error_and_no_early_end(void **state)
 	assert_int_equal(err.code, ERR_STORE);
 }
 
+static void a_new_database_does_not_delete_the_results_of_another(void **state)
+{
+	/* Without its database a file of results is not an orphan: the store does not open. */
+	struct fixture *f = *state;
+	struct id id = submit_plain(f);
+	struct store *other;
+	char command[300];
+	struct err err;
+
+	for (int n = 0; n < 100; n++)
+		assert_int_equal(append(f, id, 1, n), ERR_NONE);
+	store_close(f->store);
+	f->store = NULL;
+	snprintf(command, sizeof(command), "mkdir %s/old && mv %s/jobmill.db* %s/old", f->dir,
+		 f->dir, f->dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(store_open(&f->config, &other, &err), -1);
+	assert_int_equal(err.code, ERR_STORE);
+	assert_int_equal(file_bytes(f, id), 100 * LINE);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -245,6 +266,7 @@ int main(void)
 		TEST(open_cuts_tails_and_orphans),
 		TEST(delete_unlinks_the_file),
 		TEST(a_file_that_lost_bytes_is_an_error_and_no_early_end),
+		TEST(a_new_database_does_not_delete_the_results_of_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
