@@ -385,7 +385,7 @@ void engine_run_drop(struct run *run)
 	if (engine->active == 0)
 		cond_broadcast(&engine->empty);
 	lock_drop(&engine->lock);
-	if (run->stays_admitted && sched_leave(engine->sched, &run->sched))
+	if (run->stays_admitted && sched_leave(engine->sched, &run->sched, run->admitted))
 		pool_wake(engine->pool);
 	/* A load that read the store before this commit must not bring the job back. */
 	if (atomic_load(&engine->loads) % 2 == 1)

@@ -74,6 +74,7 @@ void run_fill(struct run *run, struct task *task) NO_LOCK_ANALYSIS
 	run->handler = task->handler;
 	run->id = job->id;
 	run->attempt = (uint16_t)(job->attempt + 1);
+	run->admitted = job->priority;
 	atomic_store(&run->priority, job->priority);
 	run->fresh = job->attempt == 0 && job->started_ms == 0 && job->crashes == 0;
 	run->started_ms = clock_wall_ms();
@@ -92,10 +93,11 @@ void run_fill(struct run *run, struct task *task) NO_LOCK_ANALYSIS
 
 void run_start(struct engine *engine, struct task *task, const struct in_hand *before)
 {
+	enum job_priority admitted = task->job.priority;
 	struct run *run = engine_run_add(engine, task, before);
 
 	if (!run) {
-		if (sched_leave(engine->sched, NULL))
+		if (sched_leave(engine->sched, NULL, admitted))
 			pool_wake(engine->pool);
 		return;
 	}
@@ -309,7 +311,7 @@ static void run_close(struct run *run)
 	task_free(run->task);
 	run->task = NULL;
 	if (engine_ending(run)) {
-		if (sched_leave(engine->sched, &run->sched))
+		if (sched_leave(engine->sched, &run->sched, run->admitted))
 			pool_wake(engine->pool);
 	} else {
 		run->stays_admitted = true;

@@ -189,6 +189,7 @@ struct run {
 	const struct handler *handler;
 	struct id id;
 	uint16_t attempt;
+	enum job_priority admitted; /* what it was admitted as */
 	bool fresh;	     /* nothing of an earlier attempt is in the store */
 	bool begun;	     /* written by its worker, or before it is in the table */
 	bool opened;	     /* written by its worker, under lock */

@@ -19,6 +19,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { RESERVE_SHARE = 8 }; /* of active_max: what each priority leaves to the next above */
+
 struct band { /* the active runs of one priority that have runnable lanes */
 	struct sched_run *first, *last;
 	bool step_next; /* the last take was an admission */
@@ -30,7 +32,7 @@ struct sched {
 
 	struct lock lock;
 	struct band bands[PRIORITIES] GUARDED_BY(lock);
-	unsigned active GUARDED_BY(lock);
+	unsigned active[PRIORITIES] GUARDED_BY(lock); /* by the priority that they came with */
 	unsigned stepping GUARDED_BY(lock);
 	uint64_t taken GUARDED_BY(lock);
 };
@@ -54,7 +56,8 @@ static bool lane_wake(struct sched *sched, struct sched_run *run, unsigned lane,
 	REQUIRES(sched->lock);
 static void lane_input(struct sched_run *run, unsigned lane, enum lane_input input);
 static unsigned lane_choose(struct sched_run *run);
-static bool admits(const struct sched *sched) REQUIRES(sched->lock);
+static bool admits(const struct sched *sched, enum job_priority priority) REQUIRES(sched->lock);
+static unsigned active_all(const struct sched *sched) REQUIRES(sched->lock);
 static bool anything(const struct sched *sched) REQUIRES(sched->lock);
 
 bool lane_next(enum lane_state from, enum lane_input input, enum lane_state *ret_to)
@@ -239,13 +242,13 @@ void sched_priority(struct sched *sched, struct sched_run *run, enum job_priorit
 	lock_drop(&sched->lock);
 }
 
-bool sched_leave(struct sched *sched, struct sched_run *run)
+bool sched_leave(struct sched *sched, struct sched_run *run, enum job_priority admitted)
 {
 	bool more;
 
 	lock_take(&sched->lock);
-	assert(sched->active > 0);
-	sched->active--;
+	assert(sched->active[admitted] > 0);
+	sched->active[admitted]--;
 	if (run) {
 		assert(!run->queued && run->stepping == 0);
 		run->stopped = true; /* late wakes do nothing */
@@ -262,14 +265,14 @@ static enum job_priority band_choose(const struct sched *sched) REQUIRES(sched->
 {
 	enum job_priority best = PRIORITIES;
 	int64_t best_ms = INT64_MAX, since_ms;
-	bool admit = admits(sched);
 
 	for (int p = 0; p < PRIORITIES; p++) {
 		int64_t age_ms = sched->config.age_ms[p], head_ms = INT64_MAX;
 
 		if (sched->bands[p].first)
 			head_ms = sched->bands[p].first->since_ms + age_ms;
-		if (admit && window_peek(sched->window, (enum job_priority)p, &since_ms))
+		if (admits(sched, (enum job_priority)p) &&
+		    window_peek(sched->window, (enum job_priority)p, &since_ms))
 			head_ms = MIN(head_ms, since_ms + age_ms);
 		if (head_ms < best_ms) {
 			best_ms = head_ms;
@@ -302,7 +305,7 @@ void sched_take(struct sched *sched, int64_t now_ms, struct sched_work *ret)
 	lock_take(&sched->lock);
 	best = band_choose(sched);
 	if (best != PRIORITIES) {
-		bool admit = admits(sched) && window_count(sched->window, best) > 0;
+		bool admit = admits(sched, best) && window_count(sched->window, best) > 0;
 
 		band = &sched->bands[best];
 		if (band->first && (band->step_next || !admit)) {
@@ -312,7 +315,7 @@ void sched_take(struct sched *sched, int64_t now_ms, struct sched_work *ret)
 			band->step_next = true;
 			ret->kind = WORK_START;
 			ret->task = window_take(sched->window, best);
-			sched->active++;
+			sched->active[best]++;
 		}
 		sched->taken++;
 		ret->more = anything(sched);
@@ -368,20 +371,39 @@ void sched_view(struct sched *sched, int64_t now_ms, struct sched_view *ret)
 			oldest_ms = MIN(oldest_ms, run->since_ms);
 		for (; run; run = run->next)
 			ret->runnable_lanes += (unsigned)__builtin_popcountll(run->runnable);
-		if (admits(sched))
+		if (admits(sched, priority))
 			oldest_ms =
 				MIN(oldest_ms, window_oldest_ms(sched->window, priority, now_ms));
 	}
-	ret->active = sched->active;
+	ret->active = active_all(sched);
 	ret->stepping = sched->stepping;
 	ret->oldest_wait_ms = now_ms - oldest_ms;
 	ret->taken = sched->taken;
 	lock_drop(&sched->lock);
 }
 
-static bool admits(const struct sched *sched)
+static unsigned active_all(const struct sched *sched)
 {
-	return sched->active < sched->config.active_max;
+	unsigned all = 0;
+
+	for (int p = 0; p < PRIORITIES; p++)
+		all += sched->active[p];
+	return all;
+}
+
+/* Is there room among those of no higher priority, and below each line above them? */
+static bool admits(const struct sched *sched, enum job_priority priority)
+{
+	unsigned active_max = sched->config.active_max;
+	unsigned active = 0;
+
+	for (int p = PRIORITIES - 1; p >= 0; p--) {
+		active += sched->active[p];
+		if (p <= (int)priority &&
+		    active >= active_max - active_max * (unsigned)p / RESERVE_SHARE)
+			return false;
+	}
+	return true;
 }
 
 static bool anything(const struct sched *sched)
@@ -389,7 +411,8 @@ static bool anything(const struct sched *sched)
 	for (int p = 0; p < PRIORITIES; p++) {
 		if (sched->bands[p].first)
 			return true;
-		if (admits(sched) && window_count(sched->window, (enum job_priority)p) > 0)
+		if (admits(sched, (enum job_priority)p) &&
+		    window_count(sched->window, (enum job_priority)p) > 0)
 			return true;
 	}
 	return false;

@@ -11,6 +11,9 @@
  *            goes before a high one that came age_ms[low] - age_ms[high] later and
  *            never starves.  In a priority whose turn it is, admissions and steps of
  *            active runs take turns.
+ * Admission  active_max runs in all, of which an eighth each is kept free from low, from
+ *            low and normal, and from all but critical ones: thousands of long runs
+ *            of one priority never bar the door to those above.
  * Lanes      WAITING ─ wake ▶ RUNNABLE ─ take ▶ STEPPING ─┬─ MORE ─▶ RUNNABLE
  *                  ▲                                      ├─ WAIT ─▶ WAITING
  *                  └──────────────────────────────────────┘
@@ -123,9 +126,9 @@ bool sched_wake_all(struct sched *sched, struct sched_run *run, int64_t now_ms);
  * it was stopped before. */
 bool sched_stop(struct sched *sched, struct sched_run *run);
 void sched_priority(struct sched *sched, struct sched_run *run, enum job_priority priority);
-/* The run is gone, or never came to be (NULL): its admission is free again.  True:
- * something can run because of it. */
-bool sched_leave(struct sched *sched, struct sched_run *run);
+/* The run is gone, or never came to be (NULL): its admission is free again, of the
+ * priority that its task had.  True: something can run because of it. */
+bool sched_leave(struct sched *sched, struct sched_run *run, enum job_priority admitted);
 
 /* ---- workers ---- */
 

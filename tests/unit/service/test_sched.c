@@ -67,15 +67,17 @@ static bool post(struct sched *sched, unsigned number, enum job_priority priorit
 /* The number of the job that is started now; its admission is given back. */
 static unsigned next_start(struct sched *sched, int64_t now_ms)
 {
+	enum job_priority admitted;
 	struct sched_work work;
 	unsigned number;
 
 	sched_take(sched, now_ms, &work);
 	if (work.kind != WORK_START)
 		return 0;
+	admitted = work.task->job.priority;
 	number = (unsigned)work.task->job.id.bytes[14] << 8 | work.task->job.id.bytes[15];
 	task_free(work.task);
-	sched_leave(sched, NULL);
+	sched_leave(sched, NULL, admitted);
 	return number;
 }
 
@@ -116,7 +118,7 @@ static unsigned step_lane(struct sched *sched, const struct sched_run *run, int6
 static void run_end(struct sched *sched, struct sched_run *run)
 {
 	sched_stop(sched, run);
-	sched_leave(sched, run);
+	sched_leave(sched, run, PRIORITY_NORMAL);
 }
 
 /* ---- ready jobs ---- */
@@ -189,6 +191,38 @@ static void fair_keys_take_turns(void **state)
 	sched_free(sched);
 }
 
+/* Admits jobs of the priority until none is; how many. */
+static unsigned admit_all(struct sched *sched, enum job_priority priority)
+{
+	struct sched_work work;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < 20; i++)
+		post(sched, 100 * ((unsigned)priority + 1) + i, priority, NULL, 0);
+	for (sched_take(sched, 1, &work); work.kind == WORK_START; sched_take(sched, 1, &work)) {
+		assert_int_equal(work.task->job.priority, priority);
+		task_free(work.task);
+		count++;
+	}
+	return count;
+}
+
+static void each_priority_leaves_room_for_those_above(void **state)
+{
+	/* Of 16: low may have 10, with normal 12, with high 14, with critical all. */
+	struct sched *sched = sched_make(16, 64);
+
+	(void)state;
+	assert_int_equal(admit_all(sched, PRIORITY_LOW), 10);
+	assert_int_equal(admit_all(sched, PRIORITY_NORMAL), 2);
+	assert_int_equal(admit_all(sched, PRIORITY_HIGH), 2);
+	assert_int_equal(admit_all(sched, PRIORITY_CRITICAL), 2);
+	/* What one gives back goes to whoever conceded least, as ever. */
+	sched_leave(sched, NULL, PRIORITY_LOW);
+	assert_int_equal(next_start(sched, 100000), 102);
+	sched_free(sched);
+}
+
 static void no_more_are_admitted_than_active_max(void **state)
 {
 	/* Two may be active: the third starts when one has left. */
@@ -206,7 +240,7 @@ static void no_more_are_admitted_than_active_max(void **state)
 	}
 	sched_take(sched, 1, &work);
 	assert_int_equal(work.kind, WORK_NONE);
-	assert_true(sched_leave(sched, NULL));
+	assert_true(sched_leave(sched, NULL, PRIORITY_NORMAL));
 	sched_take(sched, 1, &work);
 	assert_int_equal(work.kind, WORK_START);
 	task_free(work.task);
@@ -376,7 +410,7 @@ static void admissions_and_steps_take_turns(void **state)
 		assert_int_equal(work.kind, i % 2 == 0 ? WORK_STEP : WORK_START);
 		if (work.kind == WORK_START) {
 			task_free(work.task);
-			sched_leave(sched, NULL);
+			sched_leave(sched, NULL, PRIORITY_NORMAL);
 		} else {
 			assert_int_equal(sched_stepped(sched, &run, 0, STEP_MORE, 1001),
 					 SCHED_GOES_ON);
@@ -504,7 +538,7 @@ static void a_phase_is_over_with_its_last_lane(void **state)
 	assert_true(sched_phase(sched, &run, PRIORITY_NORMAL, 1, 1000));
 	assert_int_equal(step_lane(sched, &run, 1000), 0);
 	assert_int_equal(sched_stepped(sched, &run, 0, STEP_DONE, 1000), SCHED_PHASE_OVER);
-	sched_leave(sched, &run);
+	sched_leave(sched, &run, PRIORITY_NORMAL);
 	sched_free(sched);
 }
 
@@ -527,7 +561,7 @@ static void a_stop_waits_for_the_steps_under_way(void **state)
 	assert_int_equal(sched_stepped(sched, &run, 1, STEP_MORE, 1000), SCHED_GOES_ON);
 	assert_false(sched_wake_all(sched, &run, 1000));
 	assert_int_equal(sched_stepped(sched, &run, 0, STEP_DONE, 1000), SCHED_STOPPED);
-	sched_leave(sched, &run);
+	sched_leave(sched, &run, PRIORITY_NORMAL);
 	sched_free(sched);
 }
 
@@ -541,7 +575,7 @@ static void a_stop_of_an_idle_run_is_the_callers(void **state)
 	run_begin(sched, &run, 2, 1000);
 	assert_true(sched_stop(sched, &run));
 	assert_false(sched_stop(sched, &run));
-	sched_leave(sched, &run);
+	sched_leave(sched, &run, PRIORITY_NORMAL);
 	sched_free(sched);
 }
 
@@ -558,7 +592,7 @@ static void a_stop_between_phases_is_told_by_the_next(void **state)
 	task_free(work.task);
 	assert_false(sched_stop(sched, &run));
 	assert_false(sched_phase(sched, &run, PRIORITY_NORMAL, 1, 1));
-	sched_leave(sched, &run);
+	sched_leave(sched, &run, PRIORITY_NORMAL);
 	sched_free(sched);
 }
 
@@ -662,7 +696,7 @@ static void no_wake_is_lost_in_a_race(void **state)
 	pthread_t posters[RACE_POSTERS], workers[RACE_WORKERS];
 
 	(void)state;
-	race.sched = sched_make(RACE_RUNS, 16);
+	race.sched = sched_make(2 * RACE_RUNS, 16);
 	for (unsigned i = 0; i < RACE_RUNS; i++)
 		admit(race.sched, i + 1);
 	for (unsigned i = 0; i < RACE_RUNS; i++)
@@ -687,7 +721,7 @@ static void no_wake_is_lost_in_a_race(void **state)
 	assert_int_equal(race.consumed, RACE_POSTERS * RACE_TOKENS);
 	for (unsigned i = 0; i < RACE_RUNS; i++) {
 		assert_int_equal(race.runs[i].stopped_told, 1);
-		sched_leave(race.sched, &race.runs[i].run);
+		sched_leave(race.sched, &race.runs[i].run, PRIORITY_NORMAL);
 	}
 	sched_free(race.sched);
 }
@@ -700,6 +734,7 @@ int main(void)
 		cmocka_unit_test(low_starts_before_the_hundredth_high),
 		cmocka_unit_test(fair_keys_take_turns),
 		cmocka_unit_test(no_more_are_admitted_than_active_max),
+		cmocka_unit_test(each_priority_leaves_room_for_those_above),
 		cmocka_unit_test(a_removed_job_does_not_start),
 		cmocka_unit_test(a_job_is_taken_in_once),
 		cmocka_unit_test(a_full_window_asks_for_a_refill_when_it_runs_low),
