@@ -112,6 +112,7 @@ static void from_add(struct query *q, struct store *store, const struct job_filt
 static char *like_pattern(const char *text)
 {
 	struct buf buf = BUF(NAME_BYTES_MAX * 2 + 2);
+	char *pattern;
 
 	buf_add_byte(&buf, '%');
 	for (; *text; text++) {
@@ -120,7 +121,9 @@ static char *like_pattern(const char *text)
 		buf_add_byte(&buf, *text);
 	}
 	buf_add_byte(&buf, '%');
-	return buf_take(&buf, NULL);
+	pattern = buf_take(&buf, NULL);
+	buf_done(&buf);
+	return pattern;
 }
 
 static void query_make(struct query *q, struct store *store, const struct job_filter *f,

@@ -12,3 +12,8 @@ def test_a_query_of_thousands_of_parameters_ends_its_connection_only(jobs, befor
     query = b"GET /v1/jobs?" + b"a&" * PARAMETERS + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
     jobs.raw(before + query)
     assert jobs.get("/livez").status == 200
+
+
+def test_a_search_longer_than_any_name_is_refused(jobs):
+    """AddressSanitizer sees at the end whether what was built of it has been freed."""
+    assert jobs.get("/v1/jobs?q=" + "x" * 1000).problem == "bad-parameter"
