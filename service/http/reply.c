@@ -157,7 +157,7 @@ static void problem_end(struct request *request, enum err_code code, struct json
 	for (unsigned i = 0; i < request->members_count; i++)
 		json_out_raw(out, request->members[i].name, request->members[i].value,
 			     strlen(request->members[i].value));
-	if (request->retry_after_ms == 0 && (status == 429 || status == 503))
+	if (request->retry_after_ms == 0 && (status == 429 || status == 503 || status == 507))
 		request->retry_after_ms = 1000;
 	if (request->retry_after_ms > 0) {
 		json_out_int(out, "retry_after_ms", request->retry_after_ms);
