@@ -98,7 +98,8 @@ static void test_job_that_kills_at_once_becomes_poison(void **state)
 		deaths += code == DIED;
 	} while (code == DIED && deaths < 10);
 	assert_int_equal(code, POISON);
-	assert_int_equal(deaths, 1 + JOB_CRASHES_MAX);
+	/* A slow machine (a sanitizer) may have told of the first start in time. */
+	assert_in_range(deaths, JOB_CRASHES_MAX, 1 + JOB_CRASHES_MAX);
 	house_remove(&house);
 	close(ends[0]);
 	close(ends[1]);
