@@ -282,10 +282,11 @@ void text_insert(struct builder *b, const struct token *token, struct slice text
 	}
 	node = node_new(b, HTML_TEXT);
 	node->text = token->scratch ? arena_copy(b->arena, text.at, text.len) : text.at;
-	if (!node->text)
+	if (!node->text) { /* an empty text node must not be met by the next append */
 		build_stop(b);
-	else
-		node->len = (uint32_t)text.len;
+		return;
+	}
+	node->len = (uint32_t)text.len;
 	node_insert(place, node);
 }
 
