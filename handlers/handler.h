@@ -54,7 +54,7 @@ struct handler {
 	const char *summary;	    /* one sentence for GET /v1/handlers */
 	const struct param *params; /* the members of the spec; checked before plan */
 	bool io_bound;		    /* waits more than it computes: many may be active at once */
-	bool failed_are_items;	     /* a failed item is emitted too (scrape): items counts it */
+	bool failed_are_items;	    /* a failed item is emitted too (scrape): items counts it */
 
 	/* Compiles a spec that passed `params`.  Adds every mistake it finds; 0 and the
 	 * plan, or -1.  The spec outlives the plan. */

@@ -156,7 +156,7 @@ int apply_commit(struct batch *batch, struct op_commit *op, bool *ret_away, stru
 int apply_finish(struct batch *batch, struct op_finish *op, bool *ret_away, struct err *err);
 /* Scheduled and retrying jobs whose time has come, at most a batch of them. */
 int apply_due(struct batch *batch, struct err *err);
-int due_next(struct store *store, struct err *err); /* sets store->due_ms */
+int due_next(struct store *store, struct err *err);  /* sets store->due_ms */
 void due_sooner(struct store *store, int64_t at_ms); /* 0: no time at all */
 
 /* ---- events.c ---- */
@@ -215,10 +215,10 @@ int results_recover(struct store *store, struct err *err);
 /* ---- opening ---- */
 
 int lock_directory(const char *dir, int *ret_fd, struct err *err);
-int store_recover(struct store *store, struct err *err); /* what a crash left */
+int store_recover(struct store *store, struct err *err);     /* what a crash left */
 int recover_mark_take(struct store *store, struct err *err); /* was the last close a clean one? */
 void recover_mark_leave(struct store *store);		     /* this one is */
-int store_count(struct store *store, struct err *err);	 /* what the writer keeps in memory */
+int store_count(struct store *store, struct err *err);	     /* what the writer keeps in memory */
 void *writer_main(void *store);
 int writer_wal_hook(void *store, sqlite3 *handle, const char *name, int pages);
 void writer_return(struct store *store, struct op_list *ops); /* from the results thread */

@@ -46,7 +46,7 @@ struct event {
 	int64_t at_ms;
 	enum event_type { EVENT_STATE, EVENT_PROGRESS, EVENT_LOG, EVENT_ITEM, EVENT_END } type;
 	enum job_state state; /* EVENT_STATE, EVENT_END */
-	bool born;           /* EVENT_STATE: the job's first */
+	bool born;	      /* EVENT_STATE: the job's first */
 	uint16_t attempt;
 	char *data; /* JSON object of the others; NULL for EVENT_STATE and EVENT_END:
 		     * progress {done, total?, stage?, rate}, log {level, text},
@@ -55,11 +55,11 @@ struct event {
 };
 
 struct store_config {
-	const char *dir;            /* the data directory; made if absent (0700) */
-	bool sync;                  /* synchronous=FULL; false only for benchmarks of the rest */
-	const char *vfs;            /* SQLite's file layer; NULL: the system's.  Fault tests name theirs */
-	int64_t jobs_queued_max;    /* not final; beyond it a submit is ERR_QUEUE_FULL */
-	uint64_t events_kept_max;   /* in the log of all; 0: EVENTS_KEPT_MAX */
+	const char *dir; /* the data directory; made if absent (0700) */
+	bool sync;	 /* synchronous=FULL; false only for benchmarks of the rest */
+	const char *vfs; /* SQLite's file layer; NULL: the system's.  Fault tests name theirs */
+	int64_t jobs_queued_max;  /* not final; beyond it a submit is ERR_QUEUE_FULL */
+	uint64_t events_kept_max; /* in the log of all; 0: EVENTS_KEPT_MAX */
 	/* Called on the writer thread after each commit with the events it made, in
 	 * order; the array and its data are borrowed. */
 	void (*on_events)(void *ctx, const struct event *events, size_t count);
@@ -87,27 +87,27 @@ struct job {
 	struct id id;
 	char *type, *name;
 	char *fair_key;
-	char *tags;       /* JSON object of strings */
-	char *body;       /* the envelope as the client sent it; NULL in lists */
+	char *tags; /* JSON object of strings */
+	char *body; /* the envelope as the client sent it; NULL in lists */
 	char *request_id;
 	char *unique_key;
 	enum job_state state;
 	enum job_priority priority;
-	int64_t created_ms, ready_ms; /* ready_ms: when it may start (run_at, or the retry) */
+	int64_t created_ms, ready_ms;	 /* ready_ms: when it may start (run_at, or the retry) */
 	int64_t started_ms, finished_ms; /* 0: not yet */
-	int64_t deadline_ms;          /* instant; 0: none */
-	int64_t keep_for_ms;          /* after the end; -1: forever; 0: the default of its state */
+	int64_t deadline_ms;		 /* instant; 0: none */
+	int64_t keep_for_ms; /* after the end; -1: forever; 0: the default of its state */
 	uint16_t attempt, max_attempts, crashes; /* attempt: number of the last one begun, from 1 */
-	uint16_t attempts_free;       /* those of `attempt` that do not count: interrupted, yielded, and
-					 all before POST …/retry.  May be repeated while
-					 attempt - attempts_free < max_attempts */
-	uint64_t version;             /* grows with each change: ETag */
+	uint16_t attempts_free; /* those of `attempt` that do not count: interrupted, yielded, and
+				   all before POST …/retry.  May be repeated while
+				   attempt - attempts_free < max_attempts */
+	uint64_t version;	/* grows with each change: ETag */
 	/* outcome and progress */
-	char *summary;    /* JSON object */
+	char *summary; /* JSON object */
 	enum err_code error;
 	char *error_detail;
-	char *stage;      /* progress: what is being done; NULL: nothing to say */
-	int64_t done, total;          /* total -1: unknown */
+	char *stage;	     /* progress: what is being done; NULL: nothing to say */
+	int64_t done, total; /* total -1: unknown */
 	int64_t items, items_failed;
 	int64_t result_bytes;
 	uint64_t created_seq, started_seq, finished_seq; /* of its state events; 0: none */
@@ -120,13 +120,13 @@ int store_job_get(struct store *store, const struct id *id, bool with_body, stru
 		  struct err *err);
 
 struct job_filter {
-	uint32_t states;     /* bit per enum job_state; 0: all */
-	uint32_t priorities; /* bit per enum job_priority; 0: all */
+	uint32_t states;			 /* bit per enum job_state; 0: all */
+	uint32_t priorities;			 /* bit per enum job_priority; 0: all */
 	const char *const *types, *const *names; /* OR within, NULL-ended; NULL: all */
-	const char *const *tags;                 /* "team:data" */
-	int64_t since_ms, until_ms;              /* created; 0: open */
-	const char *q;       /* part of the name, any case (ASCII) */
-	struct id after;     /* cursor: older than this id; all zero: from the newest */
+	const char *const *tags;		 /* "team:data" */
+	int64_t since_ms, until_ms;		 /* created; 0: open */
+	const char *q;				 /* part of the name, any case (ASCII) */
+	struct id after; /* cursor: older than this id; all zero: from the newest */
 	unsigned limit;
 };
 
@@ -140,7 +140,13 @@ void store_job_counts(struct store *store, int64_t ret_counts[JOB_STATES]);
 
 struct attempt {
 	uint16_t attempt;
-	enum attempt_state { ATTEMPT_RUNNING, ATTEMPT_COMPLETED, ATTEMPT_FAILED, ATTEMPT_INTERRUPTED, ATTEMPT_CANCELLED } state;
+	enum attempt_state {
+		ATTEMPT_RUNNING,
+		ATTEMPT_COMPLETED,
+		ATTEMPT_FAILED,
+		ATTEMPT_INTERRUPTED,
+		ATTEMPT_CANCELLED
+	} state;
 	int64_t started_ms, finished_ms;
 	enum err_code error;
 	char *error_detail;
@@ -156,20 +162,28 @@ struct store_op;
 typedef void store_op_done(struct store_op *op);
 
 enum op_kind {
-	OP_SUBMIT, OP_MOVE, OP_PATCH, OP_DELETE, OP_START, OP_COMMIT, OP_FINISH, OP_KV, OP_SWEEP,
+	OP_SUBMIT,
+	OP_MOVE,
+	OP_PATCH,
+	OP_DELETE,
+	OP_START,
+	OP_COMMIT,
+	OP_FINISH,
+	OP_KV,
+	OP_SWEEP,
 };
 
 /* The head of each operation below; zero it and fill kind, done and ctx. */
 struct store_op {
 	enum op_kind kind;
-	bool lazy;           /* no fsync of its own */
+	bool lazy;	     /* no fsync of its own */
 	store_op_done *done; /* may be NULL; the operation is then freed by the store with free() */
 	void *ctx;
-	struct err err;      /* of this operation; code ERR_NONE when it was committed */
+	struct err err; /* of this operation; code ERR_NONE when it was committed */
 	/* the store's own */
 	struct store_op *next;
 	size_t bytes;
-	bool filed;          /* its result lines are in the file, at filed_at, and synced */
+	bool filed; /* its result lines are in the file, at filed_at, and synced */
 	int64_t filed_at;
 };
 
@@ -178,22 +192,23 @@ struct store_op {
 int store_put(struct store *store, struct store_op *op, struct err *err);
 
 /* New jobs, JOB_SCHEDULED or JOB_PENDING.  A unique key is held until its job has
- * failed, was cancelled or is deleted.  `jobs[i].id`, created_ms and everything but the seqs are the
- * caller's; outcome[i] says what came of each. */
+ * failed, was cancelled or is deleted.  `jobs[i].id`, created_ms and everything but the seqs are
+ * the caller's; outcome[i] says what came of each. */
 struct op_submit {
 	struct store_op op;
 	struct job *jobs; /* borrowed until the callback */
 	size_t count;
-	bool atomic;      /* one that is not created undoes all */
+	bool atomic; /* one that is not created undoes all */
 	enum submit_outcome {
 		SUBMIT_CREATED,
-		SUBMIT_REPLAYED,       /* same Idempotency-Key, same body: jobs[i].id is the old one */
-		SUBMIT_MISMATCH,       /* same key, another body */
-		SUBMIT_EXISTS,         /* unique key is taken: jobs[i].id is the holder's */
+		SUBMIT_REPLAYED, /* same Idempotency-Key, same body: jobs[i].id is the old one */
+		SUBMIT_MISMATCH, /* same key, another body */
+		SUBMIT_EXISTS,	 /* unique key is taken: jobs[i].id is the holder's */
 		SUBMIT_QUEUE_FULL,
-		SUBMIT_UNDONE,         /* atomic: another one was refused */
-	} *outcomes;      /* count of them, the caller's memory */
-	const char *idempotency_key; /* NULL: none.  Scoped by the caller; kept for a day */
+		SUBMIT_UNDONE, /* atomic: another one was refused */
+	} *
+		outcomes;	      /* count of them, the caller's memory */
+	const char *idempotency_key;  /* NULL: none.  Scoped by the caller; kept for a day */
 	uint8_t idempotency_hash[32]; /* of the body */
 };
 
@@ -205,10 +220,10 @@ struct op_submit {
 struct op_move {
 	struct store_op op;
 	struct id id;
-	enum job_move move;  /* state.h */
+	enum job_move move; /* state.h */
 	int64_t at_ms;
-	struct job job;      /* after the commit: the row as it is now (the op's; job_done() it) */
-	enum job_state was;  /* before */
+	struct job job;	    /* after the commit: the row as it is now (the op's; job_done() it) */
+	enum job_state was; /* before */
 	/* err: ERR_NOT_FOUND, ERR_WRONG_STATE, ERR_UNIQUE_CONFLICT (retry: the key is taken) */
 };
 
@@ -220,7 +235,7 @@ struct op_patch {
 	int64_t ready_ms;
 	const char *tags;    /* JSON object; borrowed */
 	uint64_t if_version; /* 0: any; else ERR_PRECONDITION_FAILED */
-	struct job job;      /* after */
+	struct job job;	     /* after */
 };
 
 struct op_delete { /* a final job with all that belongs to it */
@@ -245,7 +260,7 @@ struct part_row {
 	const char *key, *input, *resume; /* bytes; resume: what run_part_save() left */
 	size_t key_len, input_len, resume_len;
 	enum part_state state;
-	int priority;          /* higher first */
+	int priority; /* higher first */
 	uint64_t group;
 	int64_t not_before_ms;
 	uint16_t attempts;
@@ -260,9 +275,9 @@ struct checkpoint_row {
 };
 
 struct item_error {
-	uint64_t seq;     /* the store's: that of its event */
+	uint64_t seq;		 /* the store's: that of its event */
 	const char *key, *stage; /* NULL: none */
-	int64_t line, offset;    /* -1: none */
+	int64_t line, offset;	 /* -1: none */
 	enum err_code error;
 	const char *detail;
 	uint16_t attempts;
@@ -271,7 +286,7 @@ struct item_error {
 
 struct log_line {
 	int64_t at_ms;
-	uint8_t level;    /* enum log_level */
+	uint8_t level; /* enum log_level */
 	const char *text;
 };
 
@@ -283,10 +298,11 @@ struct op_commit {
 	struct store_op op;
 	struct id id;
 	uint16_t attempt;
-	int64_t started_ms;  /* so that a commit may come before, or instead of, an OP_START */
+	int64_t started_ms; /* so that a commit may come before, or instead of, an OP_START */
 	struct part_row *parts_added;
 	size_t parts_added_count;
-	struct part_row *parts_changed; /* number, state, resume, not_before_ms, attempts, result_* */
+	struct part_row
+		*parts_changed; /* number, state, resume, not_before_ms, attempts, result_* */
 	size_t parts_changed_count;
 	struct checkpoint_row *checkpoints;
 	size_t checkpoints_count;
@@ -296,12 +312,12 @@ struct op_commit {
 	size_t logs_count;
 	const char *results; /* NDJSON lines, appended to the job's results */
 	size_t results_len;
-	int64_t items;       /* in results */
+	int64_t items; /* in results */
 	int64_t items_failed;
-	bool progress;       /* the four below are news */
+	bool progress; /* the four below are news */
 	int64_t done, total;
 	const char *stage;
-	double rate;         /* units/s */
+	double rate;	     /* units/s */
 	struct arena *arena; /* everything pointed at lives here; freed with the op by the caller */
 };
 
@@ -309,7 +325,7 @@ struct op_commit {
 struct op_finish {
 	struct store_op op;
 	struct op_commit last;
-	enum job_move move;  /* JOB_MOVE_COMPLETE, _FAIL, _RETRY, _TIME_OUT… or _YIELD (drain) */
+	enum job_move move; /* JOB_MOVE_COMPLETE, _FAIL, _RETRY, _TIME_OUT… or _YIELD (drain) */
 	int64_t finished_ms;
 	int64_t ready_ms;    /* JOB_MOVE_RETRY: when */
 	const char *summary; /* JSON object; NULL: none */
@@ -320,7 +336,8 @@ struct op_finish {
 
 /* Reads for a run that is opened again. */
 int store_parts_load(struct store *store, const struct id *id, enum part_state state,
-		     uint64_t from_number, struct part_row *ret_rows, size_t *ret_count, /* in: room */
+		     uint64_t from_number, struct part_row *ret_rows,
+		     size_t *ret_count, /* in: room */
 		     struct arena *arena, struct err *err);
 /* Pending parts not among `skip` groups, by priority then fairly over groups, due at now_ms. */
 int store_parts_window(struct store *store, const struct id *id, int64_t now_ms,
@@ -366,8 +383,8 @@ int store_logs_read(struct store *store, const struct id *id, uint64_t after_seq
 
 /* Events of one job (job NULL: of all) with seq > after_seq, oldest first.  The
  * caller frees each data.  ERR_GONE: after_seq is older than what is kept. */
-int store_events_read(struct store *store, const struct id *job, uint64_t after_seq,
-		      unsigned limit, struct event *ret_events, size_t *ret_count, struct err *err);
+int store_events_read(struct store *store, const struct id *job, uint64_t after_seq, unsigned limit,
+		      struct event *ret_events, size_t *ret_count, struct err *err);
 uint64_t store_events_last_seq(struct store *store);
 
 /* ---- key-value: host state, counters, whatever service must keep ---- */
@@ -375,7 +392,7 @@ uint64_t store_events_last_seq(struct store *store);
 struct op_kv {
 	struct store_op op;
 	const char *space, *key; /* borrowed until the callback */
-	const void *value;       /* NULL: delete */
+	const void *value;	 /* NULL: delete */
 	size_t len;
 };
 int store_kv_each(struct store *store, const char *space,

@@ -73,8 +73,8 @@ int engine_patch(struct engine *engine, const struct id *id, const struct engine
 /* Live news of a running job that the store does not have: false when it is not active. */
 struct engine_live {
 	int64_t done, total;
-	double rate;          /* units/s; 0: unknown */
-	const char *stage;    /* a literal; NULL */
+	double rate;	   /* units/s; 0: unknown */
+	const char *stage; /* a literal; NULL */
 	int64_t items_failed;
 	char waiting_reason[32]; /* "host", "memory", "retry", … ; "" : not waiting */
 	char waiting_host[128];

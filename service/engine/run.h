@@ -190,12 +190,12 @@ struct run {
 	struct id id;
 	uint16_t attempt;
 	enum job_priority admitted; /* what it was admitted as */
-	bool fresh;	     /* nothing of an earlier attempt is in the store */
-	bool begun;	     /* written by its worker, or before it is in the table */
-	bool opened;	     /* written by its worker, under lock */
-	bool stays_admitted; /* until its end is committed: too many are ending */
-	bool given_up;	     /* its end is posted without changes, since a commit is missing */
-	bool refused; /* the store wants nothing of it: written before its last operation ends */
+	bool fresh;		    /* nothing of an earlier attempt is in the store */
+	bool begun;		    /* written by its worker, or before it is in the table */
+	bool opened;		    /* written by its worker, under lock */
+	bool stays_admitted;	    /* until its end is committed: too many are ending */
+	bool given_up; /* its end is posted without changes, since a commit is missing */
+	bool refused;  /* the store wants nothing of it: written before its last operation ends */
 	void *state;
 	unsigned phase;
 	int64_t started_ms; /* wall */
