@@ -2,6 +2,7 @@
 /* acceptor.c - accept4(2) in a loop; each socket goes to the lobby. */
 #include "service/http/acceptor.h"
 
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "base/log.h"
 #include "service/http/conn.h"
@@ -22,9 +23,10 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 4096,	     /* the kernel cuts it at somaxconn */
-	NO_FILES_MS = 100,   /* pause when descriptors have run out */
-	HOST_TEXT_MAX = 256, /* a DNS name has at most 255 bytes */
+	BACKLOG = 4096,		      /* the kernel cuts it at somaxconn */
+	NO_FILES_MS = 100,	      /* pause when descriptors have run out */
+	NO_FILES_TOLD_MS = 10 * 1000, /* and that is logged this often */
+	HOST_TEXT_MAX = 256,	      /* a DNS name has at most 255 bytes */
 };
 
 struct acceptor {
@@ -159,6 +161,7 @@ static void *accept_loop(void *arg)
 	struct pollfd fds[2] = {{.fd = acceptor->stop_fd, .events = POLLIN},
 				{.fd = acceptor->fd, .events = POLLIN}};
 	bool has_files = true;
+	int64_t told_ms = -NO_FILES_TOLD_MS;
 
 	while (fds[0].revents == 0) {
 		bool more = true;
@@ -168,8 +171,10 @@ static void *accept_loop(void *arg)
 		has_files = true;
 		while (more && has_files)
 			has_files = accept_one(acceptor, &more);
-		if (!has_files)
+		if (!has_files && clock_ms() >= told_ms + NO_FILES_TOLD_MS) {
+			told_ms = clock_ms();
 			log_warn("out of file descriptors", "pause_ms", log_num(NO_FILES_MS));
+		}
 	}
 	return NULL;
 }
