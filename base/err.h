@@ -33,17 +33,14 @@
 	X(ERR_NOT_FOUND,             404, false, "not-found",            "Not found") \
 	X(ERR_METHOD_NOT_ALLOWED,    405, false, "method-not-allowed",   "Method not allowed") \
 	X(ERR_NOT_ACCEPTABLE,        406, false, "not-acceptable",       "No representation of that type") \
-	X(ERR_REQUEST_TIMEOUT,       408, true,  "request-timeout",      "Request took too long") \
 	X(ERR_CONFLICT,              409, false, "conflict",             "Conflict") \
 	X(ERR_WRONG_STATE,           409, false, "wrong-state",          "Job is in the wrong state") \
 	X(ERR_JOB_FAILED,            409, false, "job-failed",           "Job did not complete") \
-	X(ERR_ITEMS_NOT_RETRYABLE,   409, false, "items-not-retryable",  "Items cannot be retried") \
 	X(ERR_UNIQUE_CONFLICT,       409, false, "unique-conflict",      "A job with this unique key exists") \
 	X(ERR_GONE,                  410, false, "gone",                 "No longer kept") \
 	X(ERR_PRECONDITION_FAILED,   412, false, "precondition-failed",  "Precondition failed") \
 	X(ERR_BODY_TOO_LARGE,        413, false, "body-too-large",       "Body is too large") \
 	X(ERR_URI_TOO_LONG,          414, false, "uri-too-long",         "URI is too long") \
-	X(ERR_UNSUPPORTED_MEDIA,     415, false, "unsupported-media-type", "Media type is not supported") \
 	X(ERR_BAD_RANGE,             416, false, "range-not-satisfiable", "Range is not satisfiable") \
 	X(ERR_EXPECTATION_FAILED,    417, false, "expectation-failed",   "Expectation is not supported") \
 	X(ERR_HOST_NOT_ALLOWED,      421, false, "host-not-allowed",     "Unknown Host") \

@@ -34,13 +34,10 @@
 	X(LOCK_POOL,        "engine/pool: workers and their states") \
 	X(LOCK_FETCH,       "net/fetch: requests handed to a loop") \
 	X(LOCK_HOSTS,       "net/hosts: the table of hosts") \
-	X(LOCK_RESOLVER,    "net/resolve: names waiting for an address") \
 	X(LOCK_ORIGIN,      "tests/lib: the origin server of tests") \
 	X(LOCK_STORE_SYNC,  "store/results: work for the results thread") \
 	X(LOCK_STORE_QUEUE, "store/writer: operations waiting for a commit") \
 	X(LOCK_STORE_READ,  "store/readers: the pool of read-only connections") \
-	X(LOCK_METRICS,     "service/metrics: histograms") \
-	X(LOCK_LOG,         "base/log: one line at a time") \
 	X(LOCK_LEAF,        "innermost: short helpers that call nothing")
 /* clang-format on */
 
