@@ -8,6 +8,7 @@
 #include "net/attempt.h"
 
 #include "base/limits.h"
+#include "net/stages.h"
 #include "net/throttle.h"
 
 #include <stdlib.h>
@@ -24,6 +25,8 @@ static void give_transfer_back(struct fetch *fetch)
 	fetcher->idle[fetcher->idle_count++] = fetch->transfer;
 	fetcher->running--;
 	fetch->transfer = NULL;
+	curl_slist_free_all(fetch->sent);
+	fetch->sent = NULL;
 }
 
 void attempt_end(struct fetch *fetch, enum err_code why)
@@ -48,13 +51,14 @@ void attempt_end(struct fetch *fetch, enum err_code why)
 		fetcher->want_room = false;
 	lock_drop(&fetcher->lock);
 	ring_drop(&fetch->all);
+	heap_drop(&fetcher->timers, &fetch->timer);
 	fetch->done(fetch->ctx, result);
 	if (room && fetcher->config.room)
 		fetcher->config.room(fetcher->config.ctx);
 	fetch_drop(fetch);
 }
 
-void attempt_queue(struct fetch *fetch)
+static void attempt_queue(struct fetch *fetch)
 {
 	struct fetcher *fetcher = fetch->fetcher;
 	struct err err;
@@ -66,6 +70,70 @@ void attempt_queue(struct fetch *fetch)
 	if (fetch->result->err.code == ERR_NONE)
 		fetch->result->err = err;
 	attempt_end(fetch, ERR_NONE);
+}
+
+static void attempt_answered(struct fetch *fetch);
+
+/* Until the stage lets go, only the deadline and a cancel can end it. */
+static void attempt_hold(struct fetch *fetch)
+{
+	fetch->held = true;
+	if (fetch->item.deadline_ms &&
+	    heap_put(&fetch->fetcher->timers, &fetch->timer, fetch->item.deadline_ms)) {
+		stage_let_go(fetch);
+		attempt_end(fetch, ERR_NO_MEMORY);
+	}
+}
+
+void attempt_admit(struct fetch *fetch)
+{
+	fetch->held = false;
+	heap_drop(&fetch->fetcher->timers, &fetch->timer);
+	switch (stage_admit(fetch)) {
+	case ADMIT_GO:
+		attempt_queue(fetch);
+		break;
+	case ADMIT_HELD:
+		attempt_hold(fetch);
+		break;
+	case ADMIT_ANSWERED:
+		attempt_answered(fetch);
+		break;
+	case ADMIT_REFUSED:
+		attempt_end(fetch, ERR_NONE);
+		break;
+	}
+}
+
+void attempt_timers_run(struct fetcher *fetcher, int64_t now_ms)
+{
+	struct heap_node *first;
+
+	while ((first = heap_first(&fetcher->timers)) && first->key <= now_ms) {
+		struct fetch *fetch = CONTAINER_OF(first, struct fetch, timer);
+
+		stage_let_go(fetch);
+		attempt_end(fetch, ERR_DEADLINE);
+	}
+}
+
+int attempt_header(struct fetch *fetch, const char *name, const char *value)
+{
+	struct err err;
+
+	return headers_add(&fetch->sent, name, value, &err);
+}
+
+const char *attempt_head(const struct fetch *fetch, const char *name, unsigned nth)
+{
+	const struct buf *head = &fetch->transfer->head;
+
+	return head_find_nth(head->data, head->len, name, nth);
+}
+
+static void on_head(void *ctx, int status)
+{
+	stage_head(ctx, status);
 }
 
 static void on_inside(void *ctx, bool inside)
@@ -87,6 +155,23 @@ static struct transfer *transfer_take(struct fetcher *fetcher)
 	return fetcher->idle_count ? fetcher->idle[--fetcher->idle_count] : transfer_new();
 }
 
+/* Those of the stages, and behind them copies of the request's own. */
+static int headers_make(struct fetch *fetch)
+{
+	if (stage_headers(fetch))
+		goto fail;
+	if (!fetch->sent)
+		return 0;
+	for (struct curl_slist *at = fetch->request.headers; at; at = at->next)
+		if (!curl_slist_append(fetch->sent, at->data))
+			goto fail;
+	return 0;
+fail:
+	curl_slist_free_all(fetch->sent);
+	fetch->sent = NULL;
+	return -1;
+}
+
 static int transfer_begin(struct fetch *fetch)
 {
 	struct fetcher *fetcher = fetch->fetcher;
@@ -94,7 +179,7 @@ static int transfer_begin(struct fetch *fetch)
 		.url = fetch->request.url,
 		.method = fetch->request.method,
 		.user_agent = fetcher->user_agent,
-		.headers = fetch->request.headers,
+		.headers = fetch->sent ? fetch->sent : fetch->request.headers,
 		.body = fetch->request.body,
 		.body_len = fetch->request.body_len,
 		.timeout_ms = time_left_ms(fetch, clock_ms()),
@@ -102,6 +187,7 @@ static int transfer_begin(struct fetch *fetch)
 		.body_bytes_max = fetch->body_bytes_max,
 		.guard = fetcher->config.guard,
 		.inside = on_inside,
+		.head = on_head,
 		.ctx = fetch,
 	};
 	struct transfer *transfer = transfer_take(fetcher);
@@ -127,7 +213,7 @@ void attempt_start(struct fetch *fetch)
 	if (!fetch->hop)
 		result->attempts++;
 	fetch->hop = false;
-	if (transfer_begin(fetch) == 0)
+	if (headers_make(fetch) == 0 && transfer_begin(fetch) == 0)
 		return;
 	hosts_finish(fetch->fetcher->hosts, &fetch->item, &nothing, clock_ms());
 	attempt_end(fetch, ERR_NO_MEMORY);
@@ -200,7 +286,7 @@ static bool follow(struct fetch *fetch)
 	fetch->item.front = true;
 	fetch->item.retry = false;
 	fetch->item.start_ms = 0;
-	attempt_queue(fetch);
+	attempt_admit(fetch);
 	return true;
 }
 
@@ -258,11 +344,25 @@ void attempt_finish(struct fetch *fetch, CURLcode code)
 	attempt_read(fetch, code, &outcome);
 	give_transfer_back(fetch);
 	verdict = hosts_finish(fetch->fetcher->hosts, &fetch->item, &outcome, clock_ms());
+	if (fetch->result->err.code == ERR_NONE)
+		stage_answer(fetch);
 	if (follow(fetch))
 		return;
 	judge_status(fetch->result);
 	if (verdict == VERDICT_THROTTLED ? wait_for_host(fetch) : try_again(fetch, &outcome))
 		return;
+	if (fetch->result->err.code != ERR_NONE && stage_rescue(fetch))
+		attempt_answered(fetch);
+	else
+		attempt_end(fetch, ERR_NONE);
+}
+
+/* A stage had the answer. */
+static void attempt_answered(struct fetch *fetch)
+{
+	if (follow(fetch))
+		return;
+	judge_status(fetch->result);
 	attempt_end(fetch, ERR_NONE);
 }
 
@@ -274,6 +374,8 @@ void attempt_cancel(struct fetch *fetch)
 	if (fetch->transfer) {
 		give_transfer_back(fetch);
 		hosts_finish(hosts, &fetch->item, &nothing, clock_ms());
+	} else if (fetch->held) {
+		stage_let_go(fetch);
 	} else if (!hosts_remove(hosts, &fetch->item, clock_ms())) {
 		return; /* hosts_ended() is about to hand it out */
 	}

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* attempt.h - the inside of a fetch, shared by fetch.c and attempt.c only.
  *
- *   attempt_queue ─▶ hosts ─▶ attempt_start ─▶ loop ─▶ attempt_finish ─▶ attempt_end
- *        ▲                                                 │                (done)
- *        └──────── redirect, throttled, retry ─────────────┘
+ *   attempt_admit ─▶ attempt_queue ─▶ hosts ─▶ attempt_start ─▶ loop ─▶ attempt_finish
+ *     ▲   │ held          ▲                                               │  │  │
+ *     │   ▼               └───────────── throttled, retry ────────────────┘  │  ▼
+ *     └ stages.h ◀────────────────────── redirect ───────────────────────────┘  attempt_end
+ *                                                                                (done)
  *
  * Threads    the fetcher's, but for what `lock` guards.
  */
@@ -13,6 +15,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "net/fetch.h"
+#include "net/heap.h"
 #include "net/loop.h"
 #include "net/request.h"
 #include "net/transfer.h"
@@ -30,6 +33,7 @@ struct fetcher {
 	/* the thread's own */
 	struct rng rng;
 	struct ring all;	      /* fetches that have not ended */
+	struct heap timers;	      /* of fetches that no queue watches */
 	struct transfer **idle;	      /* a stack of handles to use again */
 	unsigned idle_count, running; /* together at most config.transfers_max */
 
@@ -56,6 +60,9 @@ struct fetch {
 	struct hosts_item item;
 	struct request request;
 	struct transfer *transfer; /* while running */
+	struct curl_slist *sent;   /* its headers, when stages added some; else the request's */
+	struct heap_node timer;	   /* in fetcher->timers */
+	bool held;		   /* by a stage */
 	struct fetch_result *result;
 	struct ring all;
 	int64_t started_us, queued_us;
@@ -68,10 +75,17 @@ struct fetch {
 	bool cancelled, ended;
 };
 
-void attempt_queue(struct fetch *fetch);
+/* Begins a hop, or goes on with one that a stage held. */
+void attempt_admit(struct fetch *fetch);
+/* For stages: one more header of the transfer that is about to start; -1: no memory. */
+int attempt_header(struct fetch *fetch, const char *name, const char *value);
+/* For stages: the nth value (from 0) of a header of the answer that is arriving; NULL:
+ * there are no more. */
+const char *attempt_head(const struct fetch *fetch, const char *name, unsigned nth);
 void attempt_start(struct fetch *fetch);
 void attempt_finish(struct fetch *fetch, CURLcode code);
 void attempt_cancel(struct fetch *fetch);
+void attempt_timers_run(struct fetcher *fetcher, int64_t now_ms);
 /* Ends it with result->err, or with `why` when that is not ERR_NONE. */
 void attempt_end(struct fetch *fetch, enum err_code why);
 

@@ -71,6 +71,7 @@ static void fetcher_done(struct fetcher *fetcher)
 	free(fetcher->idle);
 	free(fetcher->user_agent);
 	hosts_free(fetcher->hosts);
+	heap_done(&fetcher->timers);
 	lock_done(&fetcher->lock);
 	free(fetcher);
 }
@@ -289,7 +290,7 @@ static bool take_orders(struct fetcher *fetcher)
 
 		ring_drop(&fetch->start);
 		ring_add(&fetcher->all, &fetch->all);
-		attempt_queue(fetch);
+		attempt_admit(fetch);
 	}
 	while (!ring_empty(&cancels)) {
 		struct fetch *fetch = CONTAINER_OF(cancels.next, struct fetch, cancel);
@@ -307,11 +308,21 @@ static void start_what_may(struct fetcher *fetcher)
 	struct hosts_item *item;
 	int64_t now_ms = clock_ms();
 
+	attempt_timers_run(fetcher, now_ms);
 	while ((item = hosts_ended(fetcher->hosts, now_ms)))
 		attempt_end(CONTAINER_OF(item, struct fetch, item), item->ended);
 	while (fetcher->running < fetcher->config.transfers_max &&
 	       (item = hosts_take(fetcher->hosts, now_ms)))
 		attempt_start(CONTAINER_OF(item, struct fetch, item));
+}
+
+/* When something of ours is due. */
+static int64_t next_ms(struct fetcher *fetcher)
+{
+	const struct heap_node *first = heap_first(&fetcher->timers);
+	int64_t hosts_ms = hosts_wake_ms(fetcher->hosts);
+
+	return first ? MIN(hosts_ms, first->key) : hosts_ms;
 }
 
 static void finish_what_ended(struct fetcher *fetcher)
@@ -347,7 +358,7 @@ static void *fetcher_main(void *ctx)
 
 	while (take_orders(fetcher)) {
 		start_what_may(fetcher);
-		loop_run(&fetcher->loop, MIN(hosts_wake_ms(fetcher->hosts), save_ms));
+		loop_run(&fetcher->loop, MIN(next_ms(fetcher), save_ms));
 		finish_what_ended(fetcher);
 		if (clock_ms() >= save_ms) {
 			hosts_save(fetcher->hosts, clock_ms());

@@ -95,31 +95,35 @@ fail:
 }
 
 /* "Name: value", or "Name;" which is how libcurl spells an empty value. */
-static int add_header(struct request *request, const struct fetch_header *header, struct err *err)
+int headers_add(struct curl_slist **headers, const char *name, const char *value, struct err *err)
 {
-	size_t name_len = strlen(header->name), value_len = strlen(header->value);
+	size_t name_len = strlen(name), value_len = strlen(value);
 	struct curl_slist *list;
 	char *line;
 
-	if (!is_token(header->name))
-		return err_set(err, ERR_FETCH_URL, "'%.40s' is not a header name", header->name);
-	if (strpbrk(header->value, "\r\n"))
-		return err_set(err, ERR_FETCH_URL, "value of header '%.40s' has a line end",
-			       header->name);
+	if (!is_token(name))
+		return err_set(err, ERR_FETCH_URL, "'%.40s' is not a header name", name);
+	if (strpbrk(value, "\r\n"))
+		return err_set(err, ERR_FETCH_URL, "value of header '%.40s' has a line end", name);
 	line = malloc(name_len + value_len + 3);
 	if (!line)
 		return err_set(err, ERR_NO_MEMORY, "no memory for headers");
-	memcpy(line, header->name, name_len);
+	memcpy(line, name, name_len);
 	memcpy(line + name_len, value_len ? ": " : ";", value_len ? 3 : 2);
 	if (value_len)
-		memcpy(line + name_len + 2, header->value, value_len + 1);
-	list = curl_slist_append(request->headers, line);
+		memcpy(line + name_len + 2, value, value_len + 1);
+	list = curl_slist_append(*headers, line);
 	free(line);
 	if (!list)
 		return err_set(err, ERR_NO_MEMORY, "no memory for headers");
-	request->headers = list;
-	request->credentials |= is_credential(header->name);
+	*headers = list;
 	return 0;
+}
+
+static int add_header(struct request *request, const struct fetch_header *header, struct err *err)
+{
+	request->credentials |= is_credential(header->name);
+	return headers_add(&request->headers, header->name, header->value, err);
 }
 
 int request_init(struct request *request, const struct fetch_request *from,

@@ -35,6 +35,9 @@ int request_init(struct request *request, const struct fetch_request *from,
 		 const struct guard *guard, struct err *err);
 void request_done(struct request *request);
 
+/* A header line at the end of a list, checked. */
+int headers_add(struct curl_slist **headers, const char *name, const char *value, struct err *err);
+
 bool status_is_redirect(int status);
 
 /* Where an answer of `status` with this Location leads: method and body by the Fetch

@@ -61,6 +61,16 @@ static int head_add(struct transfer *transfer, const char *line, size_t len)
 	return 0;
 }
 
+/* The empty line; interim answers (1xx) end with one too. */
+static void head_over(struct transfer *transfer)
+{
+	long status = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200)
+		transfer->plan.head(transfer->plan.ctx, (int)status);
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *ctx)
 {
 	struct transfer *transfer = ctx;
@@ -74,6 +84,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
 	}
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
 		buf_clear(&transfer->head); /* the answer after 100 Continue */
+	else if (line[0] == '\r' || line[0] == '\n')
+		head_over(transfer);
 	else if (head_add(transfer, line, len))
 		return 0;
 	return len;
@@ -355,17 +367,32 @@ void transfer_read(struct transfer *transfer, CURLcode code, struct transfer_end
 		ret_end->err.code = ERR_FETCH_TOO_LARGE; /* one endless header line */
 }
 
+static const char *head_next(const char **at, const char *end, const char *name)
+{
+	while (*at < end) {
+		const char *line = *at, *value = line + strlen(line) + 1;
+
+		*at = value + strlen(value) + 1;
+		if (strcasecmp(line, name) == 0)
+			return value;
+	}
+	return NULL;
+}
+
 const char *head_find(const char *head, size_t head_len, const char *name)
 {
-	const char *found = NULL;
-	const char *end = head + head_len;
+	const char *end = head + head_len, *found = NULL, *value;
 
-	while (head < end) {
-		const char *value = head + strlen(head) + 1;
-
-		if (strcasecmp(head, name) == 0)
-			found = value;
-		head = value + strlen(value) + 1;
-	}
+	while ((value = head_next(&head, end, name)))
+		found = value;
 	return found;
+}
+
+const char *head_find_nth(const char *head, size_t head_len, const char *name, unsigned nth)
+{
+	const char *end = head + head_len, *value;
+
+	while ((value = head_next(&head, end, name)) && nth > 0)
+		nth--;
+	return value;
 }

@@ -32,8 +32,9 @@ struct transfer_plan {
 	int64_t timeout_ms, connect_ms;
 	size_t body_bytes_max;
 	const struct guard *guard;
-	void (*inside)(void *ctx,
-		       bool inside); /* a connection is used: is its address allow-listed? */
+	/* A connection is used: is its address allow-listed? */
+	void (*inside)(void *ctx, bool inside);
+	void (*head)(void *ctx, int status); /* the head of the answer is complete */
 	void *ctx;
 };
 
@@ -68,5 +69,7 @@ void transfer_read(struct transfer *transfer, CURLcode code, struct transfer_end
 
 /* The last value of a header of the last answer; NULL when absent. */
 const char *head_find(const char *head, size_t head_len, const char *name);
+/* The nth value of it, from 0; NULL: there are no more. */
+const char *head_find_nth(const char *head, size_t head_len, const char *name, unsigned nth);
 
 #endif

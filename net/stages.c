@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* stages.c - asks the neighbours of a fetch in turn.  Called by attempt.c. */
+#include "net/stages.h"
+
+#include "net/attempt.h"
+
+enum admit stage_admit(struct fetch *fetch)
+{
+	(void)fetch;
+	return ADMIT_GO;
+}
+
+void stage_let_go(struct fetch *fetch)
+{
+	(void)fetch;
+}
+
+int stage_headers(struct fetch *fetch)
+{
+	(void)fetch;
+	return 0;
+}
+
+void stage_head(struct fetch *fetch, int status)
+{
+	(void)fetch;
+	(void)status;
+}
+
+void stage_answer(struct fetch *fetch)
+{
+	(void)fetch;
+}
+
+bool stage_rescue(struct fetch *fetch)
+{
+	(void)fetch;
+	return false;
+}
