@@ -18,6 +18,11 @@ enum {
 	JSON_DEPTH_MAX            = 32,               /* specs are shallow; recursion below stays small */
 	JSON_NODES_MAX            = 1 << 20,          /* a cJSON node is 64 bytes: 64 MiB at most */
 	JSON_STRING_BYTES_MAX     = 4 * 1024 * 1024,  /* pasted HTML and scripts fit */
+
+	/* records */
+	RECORD_BYTES_MAX          = 16 * 1024 * 1024, /* one record is held whole in a lane */
+	RECORD_DEPTH_MAX          = 128,              /* the scan recurses: 30 KiB of stack at most */
+	RECORD_FIELDS_MAX         = 1000,             /* paths that one plan reads */
 	SPEC_MISTAKES_MAX         = 100,              /* enough to mend a spec in one go */
 	SPEC_MISTAKES_BYTES_MAX   = 1024 * 1024,      /* 100 with pointer, detail, hint and source */
 	SPEC_POINTER_BYTES_MAX    = 1024,             /* a deeper place is named by what is around it */
