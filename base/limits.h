@@ -137,6 +137,15 @@ enum {
 	HOSTS_MAX                 = 100000,
 	PAGE_LINKS_MAX            = 6000,
 
+	/* cookies of one job */
+	COOKIE_BYTES_MAX          = 4096,             /* name and value; RFC 6265bis, 5.6 */
+	COOKIE_ATTRIBUTE_BYTES_MAX = 1024,            /* longer ones are ignored: the same section */
+	COOKIE_AGE_S_MAX          = 400 * 24 * 3600,  /* RFC 6265bis, 5.5 */
+	COOKIES_PER_DOMAIN_MAX    = 50,               /* as the RFC suggests … */
+	COOKIES_MAX               = 3000,             /* … and this too */
+	COOKIES_BYTES_MAX         = 1024 * 1024,      /* in memory and in a checkpoint, whatever their number */
+	COOKIE_HEADER_BYTES_MAX   = 16 * 1024,        /* servers refuse more; those with the longest paths go first */
+
 	/* HTML */
 	HTML_BYTES_MAX            = 10 * 1024 * 1024,
 	HTML_DEPTH_MAX            = 512,              /* deeper elements become siblings, as browsers do */
