@@ -79,6 +79,7 @@ enum run_answer {
 	RUN_OK,
 	RUN_FULL,  /* wait for a wake */
 	RUN_KNOWN, /* run_part_add: this key was taken before */
+	RUN_LIMIT, /* run_part_add: a new one, but the job has parts_max already */
 	RUN_LATER, /* run_part_next: nothing now, but more may come */
 	RUN_END,   /* run_part_next: every part is finished */
 	RUN_ERROR, /* *err */
@@ -123,9 +124,10 @@ struct part_options {
 	int priority;	       /* higher first */
 	uint64_t group;	       /* shared fairly over groups: a host's hash */
 	int64_t not_before_ms; /* 0: now */
+	int64_t parts_max;     /* over all attempts and lanes, exactly; 0: no bound */
 };
 
-/* RUN_OK, RUN_KNOWN, RUN_FULL or RUN_ERROR (too large).  `options` may be NULL. */
+/* RUN_OK, RUN_KNOWN, RUN_LIMIT, RUN_FULL or RUN_ERROR (too large).  `options` may be NULL. */
 enum run_answer run_part_add(struct run *run, unsigned lane, const char *key, size_t key_len,
 			     const char *input, size_t input_len,
 			     const struct part_options *options, struct err *err);
@@ -181,6 +183,9 @@ struct run_left {
 	unsigned checkpoints;
 };
 void run_left(const struct run *run, struct run_left *ret);
+
+/* Failed items with that reason that count now: shown, and not retried since. */
+int64_t run_failed_by(const struct run *run, enum err_code code);
 
 /* The blobs of earlier checkpoints, i from 0; borrowed until open returns. */
 void run_left_checkpoint(const struct run *run, unsigned i, unsigned *ret_lane,

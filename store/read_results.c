@@ -191,3 +191,29 @@ int store_errors_read(struct store *store, const struct id *id, uint64_t after_s
 	reader_end(store, db);
 	return rc;
 }
+
+int store_errors_count(struct store *store, const struct id *id, int64_t ret_counts[ERR_CODES],
+		       struct err *err)
+{
+	struct db *db = reader_begin(store, err);
+	struct statement s;
+	int64_t num;
+	int rc;
+
+	memset(ret_counts, 0, ERR_CODES * sizeof(*ret_counts));
+	if (!db)
+		return -1;
+	rc = job_number(db, id, &num, err);
+	if (rc == 0) {
+		s = db_statement(db, SQL_ERROR_COUNTS);
+		put_int(&s, num);
+		while ((rc = statement_next(&s, err)) == 1) {
+			const char *name = get_text(&s);
+
+			ret_counts[name ? err_by_name(name) : ERR_NONE] += get_int(&s);
+		}
+		statement_end(&s);
+	}
+	reader_end(store, db);
+	return rc;
+}

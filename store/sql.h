@@ -170,6 +170,8 @@
 	X(SQL_ERROR_LIST, \
 	  "SELECT seq, key, stage, line, offset, error, detail, attempts, resolved FROM item_error " \
 	  "WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?") \
+	X(SQL_ERROR_COUNTS, \
+	  "SELECT error, count(*) FROM item_error WHERE job = ? AND resolved = 0 GROUP BY error") \
 	X(SQL_ERROR_RESOLVE, "UPDATE item_error SET resolved = 1 WHERE job = ? AND resolved = 0") \
 	X(SQL_ERROR_DELETE, "DELETE FROM item_error WHERE job = ?") \
 	\

@@ -376,6 +376,9 @@ int store_results_read(struct store *store, const struct id *id, int64_t offset,
 int store_errors_read(struct store *store, const struct id *id, uint64_t after_seq, unsigned limit,
 		      struct item_error *ret_errors, size_t *ret_count, struct arena *arena,
 		      struct err *err);
+/* How many item errors that are not resolved have each code. */
+int store_errors_count(struct store *store, const struct id *id, int64_t ret_counts[ERR_CODES],
+		       struct err *err);
 int store_logs_read(struct store *store, const struct id *id, uint64_t after_seq, unsigned limit,
 		    struct event *ret_events, size_t *ret_count, struct err *err);
 

@@ -375,6 +375,7 @@ void run_clear(struct run *run) NO_LOCK_ANALYSIS
 	run->stage = NULL;
 	run->progress_told = run->progress_news = false;
 	run->parts_all = run->parts_finished = 0;
+	memset(run->failed_by, 0, sizeof(run->failed_by));
 	run->progress_done = 0;
 	run->rate = 0;
 	run->log_lines = 0;

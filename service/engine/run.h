@@ -245,6 +245,7 @@ struct run {
 	struct buf summary GUARDED_BY(lock);
 	int64_t items GUARDED_BY(lock); /* shown, over all attempts */
 	int64_t items_failed GUARDED_BY(lock);
+	int64_t failed_by[ERR_CODES] GUARDED_BY(lock); /* of items_failed, those that are listed */
 	int64_t result_bytes GUARDED_BY(lock);
 	int64_t done GUARDED_BY(lock), total GUARDED_BY(lock);
 	const char *stage GUARDED_BY(lock);

@@ -169,6 +169,7 @@ static bool failure_show_locked(struct run *run, const struct failure *failure) 
 				    .detail = text_copy(changes, failure->detail),
 				    .attempts = (uint16_t)failure->attempts};
 	changes_grew_locked(run, sizeof(struct item_error) + strlen(failure->detail));
+	run->failed_by[failure->code]++;
 	return !arena_failed(&changes->arena);
 }
 

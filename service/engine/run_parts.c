@@ -231,8 +231,10 @@ static bool row_add_locked(struct run *run, const struct part *part, int64_t not
 }
 
 static enum run_answer add_locked(struct run *run, unsigned lane, struct part *part,
-				  int64_t not_before_ms, struct err *err) REQUIRES(run->lock)
+				  const struct part_options *options, struct err *err)
+	REQUIRES(run->lock)
 {
+	int64_t not_before_ms = options ? options->not_before_ms : 0;
 	struct fingerprint print = fingerprint_of(part->key, part->key_len);
 	struct parts *parts = run_parts_locked(run);
 	struct run_part *here = NULL;
@@ -241,6 +243,8 @@ static enum run_answer add_locked(struct run *run, unsigned lane, struct part *p
 
 	if (parts && seen_look(&parts->seen, print) == SEEN_KNOWN)
 		return RUN_KNOWN;
+	if (parts && options && options->parts_max && parts->all >= options->parts_max)
+		return RUN_LIMIT;
 	if (atomic_load_explicit(&run->unsaved, memory_order_relaxed) > RUN_UNSAVED_BYTES_MAX) {
 		run->want_room |= UINT64_C(1) << lane;
 		return RUN_FULL;
@@ -312,7 +316,7 @@ enum run_answer run_part_add(struct run *run, unsigned lane, const char *key, si
 		return RUN_ERROR;
 	}
 	lock_take(&run->lock);
-	answer = add_locked(run, lane, &part, options ? options->not_before_ms : 0, err);
+	answer = add_locked(run, lane, &part, options, err);
 	if (answer == RUN_OK)
 		wake = parts_waiter_locked(run);
 	lock_drop(&run->lock);

@@ -319,13 +319,20 @@ static bool checkpoint_locked(struct run *run, unsigned lane, const void *blob, 
 	struct checkpoint_row row = {.lane = lane, .len = blob ? len : 0};
 	size_t i = 0;
 
+	while (i < changes->checkpoints_count && changes->checkpoints[i].lane != lane)
+		i++;
+	/* One that this commit replaces leaves its place, so that often is not much. */
+	if (blob && i < changes->checkpoints_count && changes->checkpoints[i].blob &&
+	    changes->checkpoints[i].len >= len) {
+		memcpy((void *)changes->checkpoints[i].blob, blob, len);
+		changes->checkpoints[i].len = len;
+		return true;
+	}
 	if (blob) {
 		row.blob = arena_copy(&changes->arena, blob, len);
 		if (!row.blob)
 			return false;
 	}
-	while (i < changes->checkpoints_count && changes->checkpoints[i].lane != lane)
-		i++;
 	if (i == changes->checkpoints_count) {
 		if (!changes_grow((void **)&changes->checkpoints, i, &changes->checkpoints_room,
 				  sizeof(row)))

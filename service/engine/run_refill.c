@@ -59,6 +59,18 @@ static int parts_left(struct run *run, const struct parts_summary *left, struct 
 	return rc ? err_wrap(err, "cannot read the keys of the job's parts") : 0;
 }
 
+static int failures_left(struct run *run, struct err *err)
+{
+	int64_t counts[ERR_CODES];
+
+	if (store_errors_count(run->engine->config.store, &run->id, counts, err))
+		return err_wrap(err, "cannot count the job's failed items");
+	lock_take(&run->lock);
+	memcpy(run->failed_by, counts, sizeof(counts));
+	lock_drop(&run->lock);
+	return 0;
+}
+
 int run_left_load(struct run *run, struct err *err)
 {
 	struct store *store = run->engine->config.store;
@@ -67,6 +79,8 @@ int run_left_load(struct run *run, struct err *err)
 	if (store_parts_summary(store, &run->id, &left, err))
 		return err_wrap(err, "cannot read the job's parts");
 	if (left.next_number > 0 && parts_left(run, &left, err))
+		return -1;
+	if (left.failed > 0 && failures_left(run, err))
 		return -1;
 	return store_checkpoints(store, &run->id, &run->left_checkpoints,
 				 &run->left_checkpoints_count, &run->left_arena, err);
@@ -85,6 +99,17 @@ void run_left(const struct run *run, struct run_left *ret) NO_LOCK_ANALYSIS
 		ret->parts_failed = mine->parts->failed;
 	}
 	lock_drop(&mine->lock);
+}
+
+int64_t run_failed_by(const struct run *run, enum err_code code) NO_LOCK_ANALYSIS
+{
+	struct run *mine = (struct run *)run; /* as above */
+	int64_t count;
+
+	lock_take(&mine->lock);
+	count = mine->failed_by[code];
+	lock_drop(&mine->lock);
+	return count;
 }
 
 void run_left_checkpoint(const struct run *run, unsigned i, unsigned *ret_lane,

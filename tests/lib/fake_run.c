@@ -379,6 +379,8 @@ enum run_answer run_part_add(struct run *run, unsigned lane, const char *key, si
 		if (run->parts[i]->part.key_len == key_len &&
 		    memcmp(run->parts[i]->part.key, key, key_len) == 0)
 			return RUN_KNOWN;
+	if (options && options->parts_max && (int64_t)seen->parts >= options->parts_max)
+		return RUN_LIMIT;
 	if (full_now(run, lane))
 		return RUN_FULL;
 	part = must(calloc(1, sizeof(*part)));
@@ -546,6 +548,16 @@ enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob,
 		run->checkpoints[run->checkpoints_count++] =
 			(struct checkpoint){lane, copy(blob, len), len};
 	return RUN_OK;
+}
+
+int64_t run_failed_by(const struct run *run, enum err_code code)
+{
+	const struct fake_seen *seen = &fake_of(run)->seen;
+	int64_t count = 0;
+
+	for (size_t i = 0; i < seen->failures_count; i++)
+		count += seen->failures[i].err.code == code;
+	return count;
 }
 
 void run_left(const struct run *run, struct run_left *ret)
