@@ -123,8 +123,13 @@ enum {
 	FETCH_HEADERS_BYTES_MAX   = 256 * 1024,
 	FETCH_HEADERS_MAX         = 200,
 	FETCH_RATIO_MAX           = 100,              /* decoded to wire, beyond 1 MiB */
+	FETCH_HELD_BYTES_MAX      = 4 * 1024 * 1024,  /* what one read may decompress to behind a pause */
 	FETCH_CONNECT_MS          = 10 * 1000,
 	FETCH_TOTAL_MS            = 60 * 1000,
+	FETCH_CALL_MS             = 30 * 1000,        /* an API or a webhook: somebody waits for it */
+	FETCH_SPEED_BYTES_PER_S_MIN = 100,            /* of a body, over … */
+	FETCH_SPEED_MS            = 30 * 1000,
+	FETCH_PROGRESS_MS         = 250,              /* between two callbacks: what an eye can follow */
 	FETCH_REDIRECTS_MAX       = 10,
 	URL_BYTES_MAX             = 2083,             /* longest that is fetched; older clients and servers stop here */
 	URL_TEXT_BYTES_MAX        = 1024 * 1024,      /* longest that is parsed: data: links are long, and skipped */

@@ -21,10 +21,13 @@ static void give_transfer_back(struct fetch *fetch)
 {
 	struct fetcher *fetcher = fetch->fetcher;
 
-	loop_remove(&fetcher->loop, fetch->transfer->easy);
+	loop_remove(&fetcher->loop, fetch->pool, fetch->transfer->easy);
 	fetcher->idle[fetcher->idle_count++] = fetch->transfer;
 	fetcher->running--;
 	fetch->transfer = NULL;
+	ring_drop(&fetch->pausing);
+	fetch->over = false;
+	watch_end(fetch);
 	curl_slist_free_all(fetch->sent);
 	fetch->sent = NULL;
 }
@@ -51,7 +54,7 @@ void attempt_end(struct fetch *fetch, enum err_code why)
 		fetcher->want_room = false;
 	lock_drop(&fetcher->lock);
 	ring_drop(&fetch->all);
-	heap_drop(&fetcher->timers, &fetch->timer);
+	watch_end(fetch);
 	fetch->done(fetch->ctx, result);
 	if (room && fetcher->config.room)
 		fetcher->config.room(fetcher->config.ctx);
@@ -78,8 +81,7 @@ static void attempt_answered(struct fetch *fetch);
 static void attempt_hold(struct fetch *fetch)
 {
 	fetch->held = true;
-	if (fetch->item.deadline_ms &&
-	    heap_put(&fetch->fetcher->timers, &fetch->timer, fetch->item.deadline_ms)) {
+	if (watch_hold(fetch)) {
 		stage_let_go(fetch);
 		attempt_end(fetch, ERR_NO_MEMORY);
 	}
@@ -88,7 +90,7 @@ static void attempt_hold(struct fetch *fetch)
 void attempt_admit(struct fetch *fetch)
 {
 	fetch->held = false;
-	heap_drop(&fetch->fetcher->timers, &fetch->timer);
+	watch_end(fetch);
 	switch (stage_admit(fetch)) {
 	case ADMIT_GO:
 		attempt_queue(fetch);
@@ -102,18 +104,6 @@ void attempt_admit(struct fetch *fetch)
 	case ADMIT_REFUSED:
 		attempt_end(fetch, ERR_NONE);
 		break;
-	}
-}
-
-void attempt_timers_run(struct fetcher *fetcher, int64_t now_ms)
-{
-	struct heap_node *first;
-
-	while ((first = heap_first(&fetcher->timers)) && first->key <= now_ms) {
-		struct fetch *fetch = CONTAINER_OF(first, struct fetch, timer);
-
-		stage_let_go(fetch);
-		attempt_end(fetch, ERR_DEADLINE);
 	}
 }
 
@@ -141,13 +131,6 @@ static void on_inside(void *ctx, bool inside)
 	struct fetch *fetch = ctx;
 
 	hosts_inside(fetch->fetcher->hosts, &fetch->item, inside, clock_ms());
-}
-
-static int64_t time_left_ms(const struct fetch *fetch, int64_t now_ms)
-{
-	if (fetch->item.deadline_ms == 0)
-		return fetch->timeout_ms;
-	return MAX(MIN(fetch->timeout_ms, fetch->item.deadline_ms - now_ms), 1);
 }
 
 static struct transfer *transfer_take(struct fetcher *fetcher)
@@ -182,19 +165,26 @@ static int transfer_begin(struct fetch *fetch)
 		.headers = fetch->sent ? fetch->sent : fetch->request.headers,
 		.body = fetch->request.body,
 		.body_len = fetch->request.body_len,
-		.timeout_ms = time_left_ms(fetch, clock_ms()),
 		.connect_ms = fetch->connect_ms,
 		.body_bytes_max = fetch->body_bytes_max,
+		.ca_file = fetcher->ca_file,
+		.insecure = fetch->insecure,
+		.http2 = fetch->http2,
 		.guard = fetcher->config.guard,
+		.loop = &fetcher->loop,
 		.inside = on_inside,
 		.head = on_head,
+		.take = fetch->on_body ? body_take : NULL,
+		.news = fetch->on_progress ? body_news : NULL,
 		.ctx = fetch,
 	};
 	struct transfer *transfer = transfer_take(fetcher);
 
 	if (!transfer)
 		return -1;
-	if (transfer_setup(transfer, &plan) || loop_transfer(&fetcher->loop, transfer->easy)) {
+	if (watch_begin(fetch, clock_ms()) || transfer_setup(transfer, &plan) ||
+	    loop_transfer(&fetcher->loop, fetch->pool, transfer->easy)) {
+		watch_end(fetch);
 		transfer_free(transfer);
 		return -1;
 	}
@@ -241,6 +231,8 @@ static void attempt_read(struct fetch *fetch, CURLcode code, struct hosts_outcom
 	result->first_byte_us = end.first_byte_us;
 	result->wire_bytes += end.wire_bytes;
 	result->decoded_bytes += fetch->transfer->decoded_bytes;
+	if (fetch->transfer->takes)
+		buf_clear(&fetch->transfer->body); /* on_body had it, or will not */
 	if (result_set(result, fetch->transfer) && result->err.code == ERR_NONE)
 		err_set(&result->err, ERR_NO_MEMORY, "no memory for the body");
 	if (end.err.code == ERR_FETCH_TIMEOUT && fetch->item.deadline_ms &&
@@ -315,7 +307,7 @@ static bool try_again(struct fetch *fetch, const struct hosts_outcome *outcome)
 	int64_t now_ms = clock_ms();
 
 	if (!outcome_retryable(&outcome->call) || !method_idempotent(fetch->request.method) ||
-	    fetch->result->attempts >= fetch->retry.attempts_max)
+	    fetch->handed || fetch->result->attempts >= fetch->retry.attempts_max)
 		return false;
 	fetch->backoff_ms = retry_delay_ms(&fetch->retry, fetch->backoff_ms, &fetcher->rng);
 	fetch->item.start_ms = now_ms + MAX(fetch->backoff_ms, outcome->retry_after_ms);
@@ -336,6 +328,14 @@ static void judge_status(struct fetch_result *result)
 		"answered %d", result->status);
 }
 
+void attempt_over(struct fetch *fetch, CURLcode code)
+{
+	fetch->over = code == CURLE_OK && fetch->transfer->paused && fetch->transfer->body.len > 0;
+	fetch->over_code = code;
+	if (!fetch->over)
+		attempt_finish(fetch, code);
+}
+
 void attempt_finish(struct fetch *fetch, CURLcode code)
 {
 	struct hosts_outcome outcome;
@@ -351,7 +351,7 @@ void attempt_finish(struct fetch *fetch, CURLcode code)
 	judge_status(fetch->result);
 	if (verdict == VERDICT_THROTTLED ? wait_for_host(fetch) : try_again(fetch, &outcome))
 		return;
-	if (fetch->result->err.code != ERR_NONE && stage_rescue(fetch))
+	if (fetch->result->err.code != ERR_NONE && !fetch->handed && stage_rescue(fetch))
 		attempt_answered(fetch);
 	else
 		attempt_end(fetch, ERR_NONE);

@@ -32,13 +32,15 @@ struct fetcher {
 
 	/* the thread's own */
 	struct rng rng;
+	char *ca_file;
 	struct ring all;	      /* fetches that have not ended */
-	struct heap timers;	      /* of fetches that no queue watches */
+	struct ring pausing;	      /* on_body said no: their sockets are to be stopped */
+	struct heap timers;	      /* of fetches that no queue watches: held or running */
 	struct transfer **idle;	      /* a stack of handles to use again */
 	unsigned idle_count, running; /* together at most config.transfers_max */
 
 	struct lock lock; /* LOCK_FETCH */
-	struct ring starts GUARDED_BY(lock), cancels GUARDED_BY(lock);
+	struct ring starts GUARDED_BY(lock), cancels GUARDED_BY(lock), resumes GUARDED_BY(lock);
 	unsigned active GUARDED_BY(lock); /* started, not ended */
 	bool want_room GUARDED_BY(lock);  /* a start was refused */
 	bool stopping GUARDED_BY(lock);
@@ -54,15 +56,28 @@ struct fetch {
 	struct retry_policy retry;
 	int64_t timeout_ms, connect_ms;
 	size_t body_bytes_max;
-	bool keep_redirects;
+	bool keep_redirects, insecure, http2;
+	unsigned pool; /* of the loop */
+	enum fetch_flow (*on_body)(void *ctx, const struct fetch_answer *answer, const char *bytes,
+				   size_t len);
+	void (*on_progress)(void *ctx, const struct fetch_progress *progress);
 
 	/* the fetcher's thread's; item.key also under the fetcher's lock when it changes */
 	struct hosts_item item;
 	struct request request;
 	struct transfer *transfer; /* while running */
 	struct curl_slist *sent;   /* its headers, when stages added some; else the request's */
-	struct heap_node timer;	   /* in fetcher->timers */
 	bool held;		   /* by a stage */
+	bool handed;		   /* on_body had a byte: what follows is final */
+	bool over;		   /* libcurl is done, with over_code; on_body must take the rest */
+	CURLcode over_code;
+	struct ring pausing; /* in fetcher->pausing */
+	struct heap_node timer;
+	int64_t due_ms;	       /* the attempt's end */
+	int64_t look_ms;       /* the next look at its speed … */
+	int64_t pause_ms;      /* when the pause began; 0: none */
+	int64_t told_ms;       /* the last on_progress */
+	uint64_t looked_bytes; /* … and what had come at the last */
 	struct fetch_result *result;
 	struct ring all;
 	int64_t started_us, queued_us;
@@ -71,8 +86,8 @@ struct fetch {
 	bool hop; /* the next transfer follows a redirect: no new attempt */
 
 	/* guarded by the fetcher's lock */
-	struct ring start, cancel; /* in fetcher->starts, …->cancels */
-	bool cancelled, ended;
+	struct ring start, cancel, resume; /* in fetcher->starts, …->cancels, …->resumes */
+	bool cancelled, resumed, ended;
 };
 
 /* Begins a hop, or goes on with one that a stage held. */
@@ -83,11 +98,26 @@ int attempt_header(struct fetch *fetch, const char *name, const char *value);
  * there are no more. */
 const char *attempt_head(const struct fetch *fetch, const char *name, unsigned nth);
 void attempt_start(struct fetch *fetch);
+/* libcurl is done with it: finished now, or when on_body had the rest. */
+void attempt_over(struct fetch *fetch, CURLcode code);
 void attempt_finish(struct fetch *fetch, CURLcode code);
 void attempt_cancel(struct fetch *fetch);
-void attempt_timers_run(struct fetcher *fetcher, int64_t now_ms);
 /* Ends it with result->err, or with `why` when that is not ERR_NONE. */
 void attempt_end(struct fetch *fetch, enum err_code why);
+
+/* watch.c: the clocks of a fetch that is held or running */
+int watch_hold(struct fetch *fetch);		      /* -1: no memory */
+int watch_begin(struct fetch *fetch, int64_t now_ms); /* likewise */
+void watch_pause(struct fetch *fetch, int64_t now_ms);
+void watch_resume(struct fetch *fetch, int64_t now_ms);
+void watch_end(struct fetch *fetch);
+void watch_run(struct fetcher *fetcher, int64_t now_ms); /* ends what is too late */
+
+/* body.c: a body on its way to on_body */
+bool body_take(void *ctx, const char *bytes, size_t len);
+void body_news(void *ctx);
+void body_pause(struct fetcher *fetcher); /* those who said so in this round */
+void body_resume(struct fetch *fetch);
 
 /* result.c */
 struct fetch_result *result_new(void);

@@ -10,10 +10,14 @@
 #include "base/limits.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SAVE_EVERY_MS = 1000 };
+
+static_assert((int)FETCH_CLASSES * 2 * 2 <= (int)LOOP_POOLS, "a pool for each kind of request");
 
 static void *fetcher_main(void *ctx);
 
@@ -58,8 +62,13 @@ static int fetcher_init(struct fetcher *fetcher, const struct fetcher_config *co
 	hosts.seed = rng_next(&fetcher->rng);
 	fetcher->user_agent = config->user_agent ? strdup(config->user_agent) : NULL;
 	fetcher->idle = calloc(fetcher->config.transfers_max, sizeof(struct transfer *));
-	if (!fetcher->idle || (config->user_agent && !fetcher->user_agent))
+	fetcher->ca_file = config->ca_file ? strdup(config->ca_file) : NULL;
+	if (!fetcher->idle || (config->user_agent && !fetcher->user_agent) ||
+	    (config->ca_file && !fetcher->ca_file))
 		return err_set(err, ERR_NO_MEMORY, "no memory for the fetcher");
+	if (fetcher->ca_file && access(fetcher->ca_file, R_OK))
+		return err_set_errno(err, ERR_IO, errno, "certificate authorities in %s",
+				     fetcher->ca_file);
 	fetcher->hosts = hosts_new(&hosts, err);
 	return fetcher->hosts ? 0 : -1;
 }
@@ -70,6 +79,7 @@ static void fetcher_done(struct fetcher *fetcher)
 		transfer_free(fetcher->idle[--fetcher->idle_count]);
 	free(fetcher->idle);
 	free(fetcher->user_agent);
+	free(fetcher->ca_file);
 	hosts_free(fetcher->hosts);
 	heap_done(&fetcher->timers);
 	lock_done(&fetcher->lock);
@@ -88,7 +98,9 @@ struct fetcher *fetcher_new(const struct fetcher_config *config, struct err *err
 	lock_init(&fetcher->lock, LOCK_FETCH);
 	ring_init(&fetcher->starts);
 	ring_init(&fetcher->cancels);
+	ring_init(&fetcher->resumes);
 	ring_init(&fetcher->all);
+	ring_init(&fetcher->pausing);
 	if (fetcher_init(fetcher, config, err))
 		goto fail;
 	if (loop_init(&fetcher->loop, fetcher->config.transfers_max, err))
@@ -135,27 +147,22 @@ static void fetch_free(struct fetch *fetch)
 	free(fetch);
 }
 
-static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_request *request,
-			       struct err *err)
+/* As asked, zeros replaced. */
+static void fetch_adopt(struct fetch *fetch, const struct fetch_request *request)
 {
-	struct fetch *fetch = calloc(1, sizeof(*fetch));
+	int64_t timeout_ms = request->class == FETCH_CALLS ? FETCH_CALL_MS : FETCH_TOTAL_MS;
 
-	if (!fetch || !(fetch->result = result_new())) {
-		free(fetch);
-		err_set(err, ERR_NO_MEMORY, "no memory for a fetch");
-		return NULL;
-	}
-	if (request_init(&fetch->request, request, fetcher->config.guard, err)) {
-		fetch_free(fetch);
-		return NULL;
-	}
-	fetch->fetcher = fetcher;
 	fetch->retry = retry_policy_whole(&request->retry);
-	fetch->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : FETCH_TOTAL_MS;
+	fetch->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : timeout_ms;
 	fetch->connect_ms = request->connect_ms > 0 ? request->connect_ms : FETCH_CONNECT_MS;
 	fetch->body_bytes_max =
 		request->body_bytes_max ? request->body_bytes_max : FETCH_BODY_BYTES_MAX;
 	fetch->keep_redirects = request->keep_redirects;
+	fetch->insecure = request->insecure;
+	fetch->http2 = request->http2;
+	fetch->pool = (unsigned)request->class * 4 + request->insecure * 2u + request->http2;
+	fetch->on_body = request->on_body;
+	fetch->on_progress = request->on_progress;
 	fetch->item = (struct hosts_item){
 		.key = fetch->request.key,
 		.owner = request->owner,
@@ -167,9 +174,34 @@ static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_reque
 		.deadline_ms = request->deadline_ms,
 		.breaker = request->breaker,
 	};
+}
+
+static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_request *request,
+			       struct err *err)
+{
+	struct fetch *fetch;
+
+	if (request->insecure && !fetcher->config.allow_insecure) {
+		err_set(err, ERR_FETCH_TLS, "the operator does not allow unverified TLS");
+		return NULL;
+	}
+	fetch = calloc(1, sizeof(*fetch));
+	if (!fetch || !(fetch->result = result_new())) {
+		free(fetch);
+		err_set(err, ERR_NO_MEMORY, "no memory for a fetch");
+		return NULL;
+	}
+	if (request_init(&fetch->request, request, fetcher->config.guard, err)) {
+		fetch_free(fetch);
+		return NULL;
+	}
+	fetch->fetcher = fetcher;
+	fetch_adopt(fetch, request);
 	ring_init(&fetch->all);
+	ring_init(&fetch->pausing);
 	ring_init(&fetch->start);
 	ring_init(&fetch->cancel);
+	ring_init(&fetch->resume);
 	fetch->started_us = clock_us();
 	return fetch;
 }
@@ -239,6 +271,23 @@ void fetch_cancel(struct fetch *fetch)
 		loop_wake(&fetcher->loop);
 }
 
+void fetch_resume(struct fetch *fetch)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	bool wake = false;
+
+	lock_take(&fetcher->lock);
+	if (!fetch->resumed && !fetch->ended) {
+		fetch->resumed = true;
+		atomic_fetch_add(&fetch->refs, 1); /* the list's */
+		ring_add(&fetcher->resumes, &fetch->resume);
+		wake = true;
+	}
+	lock_drop(&fetcher->lock);
+	if (wake)
+		loop_wake(&fetcher->loop);
+}
+
 void fetch_look(struct fetch *fetch, struct fetch_view *ret_view)
 {
 	static const enum fetch_state states[] = {
@@ -274,32 +323,59 @@ static void take_all(struct ring *from, struct ring *to)
 	ring_init(from);
 }
 
-/* False when the fetcher stops. */
-static bool take_orders(struct fetcher *fetcher)
+static void start_all(struct fetcher *fetcher, struct ring *starts)
 {
-	struct ring starts, cancels;
-	bool stopping;
-
-	lock_take(&fetcher->lock);
-	take_all(&fetcher->starts, &starts);
-	take_all(&fetcher->cancels, &cancels);
-	stopping = fetcher->stopping;
-	lock_drop(&fetcher->lock);
-	while (!ring_empty(&starts)) {
-		struct fetch *fetch = CONTAINER_OF(starts.next, struct fetch, start);
+	while (!ring_empty(starts)) {
+		struct fetch *fetch = CONTAINER_OF(starts->next, struct fetch, start);
 
 		ring_drop(&fetch->start);
 		ring_add(&fetcher->all, &fetch->all);
 		attempt_admit(fetch);
 	}
-	while (!ring_empty(&cancels)) {
-		struct fetch *fetch = CONTAINER_OF(cancels.next, struct fetch, cancel);
+}
+
+static void resume_all(struct ring *resumes)
+{
+	while (!ring_empty(resumes)) {
+		struct fetch *fetch = CONTAINER_OF(resumes->next, struct fetch, resume);
+
+		lock_take(&fetch->fetcher->lock);
+		ring_drop(&fetch->resume);
+		fetch->resumed = false; /* from here on another one counts */
+		lock_drop(&fetch->fetcher->lock);
+		if (!fetch->ended) /* only this thread sets it */
+			body_resume(fetch);
+		fetch_drop(fetch);
+	}
+}
+
+static void cancel_each(struct ring *cancels)
+{
+	while (!ring_empty(cancels)) {
+		struct fetch *fetch = CONTAINER_OF(cancels->next, struct fetch, cancel);
 
 		ring_drop(&fetch->cancel);
-		if (!fetch->ended) /* only this thread sets it */
+		if (!fetch->ended)
 			attempt_cancel(fetch);
 		fetch_drop(fetch);
 	}
+}
+
+/* False when the fetcher stops. */
+static bool take_orders(struct fetcher *fetcher)
+{
+	struct ring starts, cancels, resumes;
+	bool stopping;
+
+	lock_take(&fetcher->lock);
+	take_all(&fetcher->starts, &starts);
+	take_all(&fetcher->cancels, &cancels);
+	take_all(&fetcher->resumes, &resumes);
+	stopping = fetcher->stopping;
+	lock_drop(&fetcher->lock);
+	start_all(fetcher, &starts);
+	cancel_each(&cancels);
+	resume_all(&resumes);
 	return !stopping;
 }
 
@@ -308,7 +384,7 @@ static void start_what_may(struct fetcher *fetcher)
 	struct hosts_item *item;
 	int64_t now_ms = clock_ms();
 
-	attempt_timers_run(fetcher, now_ms);
+	watch_run(fetcher, now_ms);
 	while ((item = hosts_ended(fetcher->hosts, now_ms)))
 		attempt_end(CONTAINER_OF(item, struct fetch, item), item->ended);
 	while (fetcher->running < fetcher->config.transfers_max &&
@@ -334,7 +410,7 @@ static void finish_what_ended(struct fetcher *fetcher)
 		struct transfer *transfer = NULL;
 
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-		attempt_finish(transfer->fetch, code);
+		attempt_over(transfer->fetch, code);
 	}
 }
 
@@ -360,6 +436,7 @@ static void *fetcher_main(void *ctx)
 		start_what_may(fetcher);
 		loop_run(&fetcher->loop, MIN(next_ms(fetcher), save_ms));
 		finish_what_ended(fetcher);
+		body_pause(fetcher);
 		if (clock_ms() >= save_ms) {
 			hosts_save(fetcher->hosts, clock_ms());
 			save_ms = clock_ms() + SAVE_EVERY_MS;

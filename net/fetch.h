@@ -6,10 +6,19 @@
  *                   │              a place at the host, a free transfer
  *                   └── retries and redirects come back here
  *
- * A fetcher has one thread, which runs a curl multi handle over epoll.  Every
+ * A fetcher has one thread, which runs curl multi handles over epoll.  Every
  * attempt and every redirect passes URL, guard, breaker and politeness; what is
  * known about hosts (hosts.h) is shared by all callers.  While a host's breaker is
  * open its fetches wait (FETCH_PARK), hold no transfer and use up no attempt.
+ *
+ * Connections are shared within a class only, and only by requests that are alike in
+ * `insecure` and `http2`: what one was allowed to connect to, no other uses again.
+ *
+ * A body gathers in the result, or goes to on_body as it comes.  When on_body says
+ * FETCH_PAUSE, the socket is not read until fetch_resume(): TCP slows the sender
+ * down, and what is held is bounded (FETCH_HELD_BYTES_MAX).  A pause stops the clocks
+ * of the attempt (timeout_ms, the least speed), never deadline_ms.  Once on_body had a
+ * byte, a failure is final: it is not tried again.
  *
  * Threads    every function from any thread but fetcher_free (once, by its maker).
  *            Callbacks run on the fetcher's thread with no lock held and must not
@@ -41,6 +50,8 @@ struct fetcher_config {
 	const char *user_agent;	   /* copied; NULL: none is sent */
 	unsigned transfers_max;	   /* at once; 0: FETCH_TRANSFERS_MAX_DEFAULT */
 	unsigned queued_max;	   /* started and not ended; 0: FETCH_QUEUED_MAX */
+	const char *ca_file;	   /* certificate authorities, copied; NULL: the system's */
+	bool allow_insecure;	   /* requests may switch off the verification of TLS */
 
 	/* A start was refused with ERR_LIMIT, and now there is room again.  NULL: not told. */
 	void (*room)(void *ctx);
@@ -55,6 +66,31 @@ struct fetcher_config {
 
 struct fetch_header {
 	const char *name, *value;
+};
+
+/* What it is for: each class has its own connections and defaults. */
+enum fetch_class {
+	FETCH_PAGES, /* a crawl, and whatever else reads the web */
+	FETCH_CALLS, /* API calls and webhooks: FETCH_CALL_MS */
+	FETCH_CLASSES
+};
+
+/* What is known of an answer while its body arrives. */
+struct fetch_answer {
+	int status; /* 200 to 299: other bodies gather in the result */
+	const char *head;
+	size_t head_len;
+};
+
+enum fetch_flow {
+	FETCH_GO_ON,
+	FETCH_PAUSE, /* the bytes were taken; no more until fetch_resume() */
+};
+
+struct fetch_progress {
+	uint64_t wire_bytes;	 /* of the body, as encoded */
+	uint64_t expected_bytes; /* of the same, as announced; 0: unknown */
+	uint64_t decoded_bytes;
 };
 
 /* Zero means the default, for every member but `url`. */
@@ -72,7 +108,7 @@ struct fetch_request {
 	int64_t delay_ms;  /* … and the least time between two starts at it */
 
 	int64_t deadline_ms;   /* an instant: waiting and all attempts; 0: none */
-	int64_t timeout_ms;    /* one attempt, without waiting: FETCH_TOTAL_MS */
+	int64_t timeout_ms;    /* one attempt, without waiting: FETCH_TOTAL_MS, FETCH_CALL_MS */
 	int64_t connect_ms;    /* FETCH_CONNECT_MS */
 	size_t body_bytes_max; /* decoded: FETCH_BODY_BYTES_MAX */
 
@@ -80,6 +116,16 @@ struct fetch_request {
 	enum hosts_on_open on_open; /* HOSTS_PARK */
 	bool keep_redirects;	    /* a 3xx is the result instead of being followed */
 	struct breaker_policy breaker;
+
+	enum fetch_class class;
+	bool insecure; /* TLS is not verified: only where the operator allows it */
+	bool http2;    /* where TLS negotiates it; else HTTP/1.1, as by default */
+
+	/* The decoded body of a 2xx as it comes.  NULL: it gathers in the result. */
+	enum fetch_flow (*on_body)(void *ctx, const struct fetch_answer *answer, const char *bytes,
+				   size_t len);
+	/* While a body comes, at most each FETCH_PROGRESS_MS.  NULL: not told. */
+	void (*on_progress)(void *ctx, const struct fetch_progress *progress);
 };
 
 /* How it ended.  An answer of 200-399 is a success (err.code ERR_NONE); 4xx and 5xx
@@ -112,6 +158,7 @@ typedef void fetch_done_fn(void *ctx, struct fetch_result *result); /* the recei
 void fetch_result_free(struct fetch_result *result);
 /* The last value of a header of the last answer, any case; NULL when absent. */
 const char *fetch_result_header(const struct fetch_result *result, const char *name);
+const char *fetch_answer_header(const struct fetch_answer *answer, const char *name);
 /* Moves the body to the caller (free()); the result keeps an empty one. */
 char *fetch_result_take_body(struct fetch_result *result, size_t *ret_len);
 
@@ -122,8 +169,9 @@ void fetcher_free(struct fetcher *fetcher);
 struct hosts *fetcher_hosts(struct fetcher *fetcher); /* borrows */
 
 /* Starts a fetch: done(ctx, result) is then called exactly once, on the fetcher's
- * thread, maybe before this returns.  Refused at once, without a call of done():
- * ERR_FETCH_URL, ERR_FETCH_GUARD, ERR_LIMIT (full: wait for room()), ERR_NO_MEMORY.
+ * thread, maybe before this returns; the request's callbacks get the same ctx.  Refused
+ * at once, without a call of done(): ERR_FETCH_URL, ERR_FETCH_GUARD, ERR_FETCH_TLS
+ * (insecure, and not allowed), ERR_LIMIT (full: wait for room()), ERR_NO_MEMORY.
  * ret_fetch may be NULL; else the caller gets a reference, to be given back with
  * fetch_drop(), valid also after the end. */
 int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done_fn *done,
@@ -134,6 +182,10 @@ void fetch_drop(struct fetch *fetch);
  * one that has ended.  Never calls done() itself: a caller may hold a lock that
  * done() takes, if it ranks above LOCK_FETCH. */
 void fetch_cancel(struct fetch *fetch);
+
+/* Goes on with a body that on_body paused.  One that comes before on_body has returned
+ * is not lost: the pause is then over at once.  May be called too often. */
+void fetch_resume(struct fetch *fetch);
 
 enum fetch_state {
 	FETCH_WAITING, /* in its host's queue, until its turn comes */

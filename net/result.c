@@ -61,6 +61,11 @@ const char *fetch_result_header(const struct fetch_result *result, const char *n
 	return head_find(result->head, result->head_len, name);
 }
 
+const char *fetch_answer_header(const struct fetch_answer *answer, const char *name)
+{
+	return head_find(answer->head, answer->head_len, name);
+}
+
 char *fetch_result_take_body(struct fetch_result *result, size_t *ret_len)
 {
 	char *empty = calloc(1, 1);

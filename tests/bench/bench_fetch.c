@@ -60,17 +60,17 @@ static unsigned bare_epoll(void)
 		return 0;
 	for (; started < at_once; started++) {
 		easies[started] = easy_make(&bytes);
-		loop_transfer(&loop, easies[started]);
+		loop_transfer(&loop, 0, easies[started]);
 	}
 	while (ended < fetches) {
 		loop_run(&loop, INT64_MAX);
 		while ((easy = loop_ended(&loop, &code))) {
 			ended++;
 			failed += code != CURLE_OK;
-			loop_remove(&loop, easy);
+			loop_remove(&loop, 0, easy);
 			if (started < fetches) {
 				started++;
-				loop_transfer(&loop, easy);
+				loop_transfer(&loop, 0, easy);
 			}
 		}
 	}

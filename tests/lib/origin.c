@@ -28,6 +28,8 @@ enum {
 	TARGET_BYTES_MAX = 512,
 	REQUEST_BYTES_MAX = 64 * 1024,
 	ANSWER_BYTES_MAX = 64 * 1024 * 1024,
+	WHOLE_BYTES_MAX = 1024 * 1024, /* a larger body is made while it is written … */
+	BLOCK_BYTES = 64 * 1024,       /* … in such pieces */
 	EVENTS_MAX = 256,
 };
 
@@ -41,11 +43,12 @@ struct connection {
 	int fd; /* -1: free */
 	struct buf in, out;
 	size_t written;
-	size_t head_len;  /* of `out`: dripping begins behind it */
-	int64_t due_ms;	  /* nothing is written before; 0: nothing to write */
-	int64_t drip_ms;  /* between two octets; 0: all at once */
-	bool close_after; /* when `out` is written */
-	bool reset;	  /* with RST */
+	size_t head_len;   /* of `out`: dripping begins behind it */
+	size_t made, size; /* of a large body */
+	int64_t due_ms;	   /* nothing is written before; 0: nothing to write */
+	int64_t drip_ms;   /* between two octets; 0: all at once */
+	bool close_after;  /* when `out` is written */
+	bool reset;	   /* with RST */
 };
 
 struct origin {
@@ -57,6 +60,7 @@ struct origin {
 	struct lock lock;
 	struct target targets[TARGETS_MAX] GUARDED_BY(lock);
 	unsigned target_count GUARDED_BY(lock);
+	unsigned long sent GUARDED_BY(lock);
 	unsigned accepted GUARDED_BY(lock), busy GUARDED_BY(lock), busy_max GUARDED_BY(lock);
 };
 
@@ -161,6 +165,16 @@ unsigned origin_busy_max(struct origin *origin)
 	return busy_max;
 }
 
+unsigned long origin_sent(struct origin *origin)
+{
+	unsigned long sent;
+
+	lock_take(&origin->lock);
+	sent = origin->sent;
+	lock_drop(&origin->lock);
+	return sent;
+}
+
 /* --- what the target says --- */
 
 /* The value of a parameter (ended by '&' or the end), or NULL. */
@@ -243,7 +257,7 @@ static void body_add(struct buf *out, const char *target, const struct buf *requ
 		bomb_add(out, (size_t)number(target, "bomb", 1) << 20);
 	} else if (param(target, "echo")) {
 		buf_add(out, request->data, request->len);
-	} else if ((room = buf_room(out, (size_t)size))) {
+	} else if (size <= WHOLE_BYTES_MAX && (room = buf_room(out, (size_t)size))) {
 		memset(room, 'x', (size_t)size);
 		buf_grown(out, (size_t)size);
 	}
@@ -274,11 +288,14 @@ static void answer_make(struct connection *connection, const char *target, int s
 {
 	struct buf *out = &connection->out;
 	struct buf body = BUF(ANSWER_BYTES_MAX);
+	long size = number(target, "size", 0);
 
 	body_add(&body, target, &connection->in);
+	connection->made = 0;
+	connection->size = size > WHOLE_BYTES_MAX ? (size_t)size : 0;
 	buf_printf(out,
 		   "HTTP/1.1 %d Scripted\r\nContent-Type: text/html\r\nContent-Length: %zu\r\n",
-		   status, status == 304 ? 0 : body.len);
+		   status, status == 304 ? 0 : body.len + connection->size);
 	headers_add(out, target, status);
 	connection->close_after = param(target, "close") != NULL;
 	if (connection->close_after)
@@ -287,6 +304,7 @@ static void answer_make(struct connection *connection, const char *target, int s
 	connection->head_len = out->len;
 	if (param(target, "cut")) {
 		body.len /= 2;
+		connection->size /= 2;
 		connection->close_after = true;
 	}
 	buf_add(out, body.data, body.len);
@@ -414,6 +432,24 @@ static void answer_over(struct origin *origin, struct connection *connection)
 	connection_next(origin, connection);
 }
 
+/* The next piece of a large body; false: there is none. */
+static bool block_make(struct connection *connection)
+{
+	size_t len = MIN(connection->size - connection->made, BLOCK_BYTES);
+	char *room;
+
+	buf_clear(&connection->out);
+	room = len ? buf_room(&connection->out, len) : NULL;
+	if (!room)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		room[i] = origin_octet(connection->made + i);
+	buf_grown(&connection->out, len);
+	connection->made += len;
+	connection->written = connection->head_len = 0;
+	return true;
+}
+
 static void connection_write(struct origin *origin, struct connection *connection)
 {
 	const struct buf *out = &connection->out;
@@ -432,7 +468,10 @@ static void connection_write(struct origin *origin, struct connection *connectio
 		return;
 	}
 	connection->written += (size_t)MAX(n, 0);
-	if (connection->written == out->len) {
+	lock_take(&origin->lock);
+	origin->sent += (unsigned long)MAX(n, 0);
+	lock_drop(&origin->lock);
+	if (connection->written == out->len && !block_make(connection)) {
 		answer_over(origin, connection);
 	} else if (connection->drip_ms) {
 		connection->due_ms = clock_ms() + connection->drip_ms;

@@ -8,7 +8,8 @@
  *
  *   status=503,200  one for each request for this target, the last one repeats; 0: reset
  *   delay=50        milliseconds before the answer
- *   size=1000       octets of the body (default 2)
+ *   size=1000       octets of the body (default 2); above a MiB they are made while they
+ *                   are written: origin_octet() at each place
  *   drip=20         one octet of the body each 20 ms
  *   retry_after=1   the value of Retry-After, with statuses other than 200
  *   header=20000    octets of one header; headers=300: so many headers
@@ -40,5 +41,12 @@ char *origin_url(const struct origin *origin, const char *target);
 unsigned origin_hits(struct origin *origin, const char *target); /* requests for it */
 unsigned origin_connections(struct origin *origin);		 /* accepted so far */
 unsigned origin_busy_max(struct origin *origin);		 /* most answers owed at once */
+unsigned long origin_sent(struct origin *origin);		 /* octets that the kernel took */
+
+/* What stands at a place of a large body. */
+static inline char origin_octet(unsigned long place)
+{
+	return (char)('a' + place % 23); /* prime to every size of a block */
+}
 
 #endif

@@ -3,10 +3,8 @@
 #include "net/fetch.h"
 
 #include "base/clock.h"
-#include "base/limits.h"
-#include "base/lock.h"
 #include "net/guard.h"
-#include "tests/lib/origin.h"
+#include "tests/lib/fetch_world.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -18,141 +16,6 @@
 #include <sys/socket.h>
 
 #include <cmocka.h>
-
-enum { WAIT_MS = 20 * 1000 };
-
-/* What a test stands in: an origin, a fetcher that may talk to loopback, and the results
- * as they come. */
-struct world {
-	struct origin *origin;
-	struct guard *guard;
-	struct fetcher *fetcher;
-	struct lock lock;
-	struct cond arrived;
-	/* Written under the lock; read without it by those who have waited for the writer. */
-	struct fetch_result *results[256];
-	unsigned count;
-	unsigned changes; /* breakers that moved */
-	unsigned rooms;
-	unsigned saves;
-};
-
-static void on_done(void *ctx, struct fetch_result *result)
-{
-	struct world *world = ctx;
-
-	lock_take(&world->lock);
-	world->results[world->count++] = result;
-	cond_broadcast(&world->arrived);
-	lock_drop(&world->lock);
-}
-
-static void count(struct world *world, unsigned *which)
-{
-	lock_take(&world->lock);
-	++*which;
-	cond_broadcast(&world->arrived);
-	lock_drop(&world->lock);
-}
-
-static void on_changed(void *ctx, const struct host_view *host)
-{
-	struct world *world = ctx;
-
-	(void)host;
-	count(world, &world->changes);
-}
-
-static void on_room(void *ctx)
-{
-	struct world *world = ctx;
-
-	count(world, &world->rooms);
-}
-
-static void on_save(void *ctx, const char *key, const void *state, size_t len)
-{
-	struct world *world = ctx;
-
-	(void)key;
-	(void)state;
-	(void)len;
-	count(world, &world->saves);
-}
-
-static void wait_for(struct world *world, const unsigned *which, unsigned least)
-{
-	int64_t until_ms = clock_ms() + WAIT_MS;
-
-	lock_take(&world->lock);
-	while (*which < least && cond_wait_until(&world->arrived, &world->lock, until_ms))
-		;
-	assert_true(*which >= least);
-	lock_drop(&world->lock);
-}
-
-static void world_open(struct world *world, const char *allow, unsigned queued_max)
-{
-	struct fetcher_config config = {
-		.user_agent = "test/1",
-		.transfers_max = 64,
-		.queued_max = queued_max,
-		.room = on_room,
-		.host_changed = on_changed,
-		.host_save = on_save,
-		.ctx = world,
-	};
-	struct err err;
-
-	memset(world, 0, sizeof(*world));
-	lock_init(&world->lock, LOCK_RUN);
-	cond_init(&world->arrived);
-	world->origin = origin_new();
-	world->guard = guard_new();
-	if (allow)
-		assert_int_equal(guard_allow(world->guard, allow, &err), 0);
-	config.guard = world->guard;
-	world->fetcher = fetcher_new(&config, &err);
-	assert_non_null(world->fetcher);
-}
-
-static void world_close(struct world *world)
-{
-	fetcher_free(world->fetcher);
-	guard_free(world->guard);
-	origin_free(world->origin);
-	for (unsigned i = 0; i < world->count; i++)
-		fetch_result_free(world->results[i]);
-	cond_done(&world->arrived);
-	lock_done(&world->lock);
-}
-
-/* Starts one for a target of the origin; `request` says the rest. */
-static struct fetch *start(struct world *world, const char *target,
-			   const struct fetch_request *request)
-{
-	struct fetch_request whole = request ? *request : (struct fetch_request){0};
-	char *url = origin_url(world->origin, target);
-	struct fetch *fetch = NULL;
-	struct err err;
-
-	whole.url = url;
-	if (fetch_start(world->fetcher, &whole, on_done, world, &fetch, &err))
-		fail_msg("%s: %s", err_name(err.code), err.detail);
-	free(url);
-	return fetch;
-}
-
-/* Starts one and waits for it; the result stays the world's. */
-static const struct fetch_result *get(struct world *world, const char *target,
-				      const struct fetch_request *request)
-{
-	unsigned before = world->count;
-
-	fetch_drop(start(world, target, request));
-	wait_for(world, &world->count, before + 1);
-	return world->results[before];
-}
 
 static const struct fetch_request once = {.retry = {.attempts_max = 1}};
 static const struct fetch_request quick = {.retry = {.base_ms = 5, .delay_ms_max = 20}};
@@ -166,7 +29,7 @@ static void an_answer_arrives_with_all_that_is_known(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	result = get(&world, "/page?size=5", NULL);
+	result = world_get(&world, "/page?size=5", NULL);
 	snprintf(key, sizeof(key), "http:127.0.0.1:%d", origin_port(world.origin));
 	assert_int_equal(result->err.code, ERR_NONE);
 	assert_int_equal(result->status, 200);
@@ -191,7 +54,7 @@ static void a_503_is_tried_again(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	result = get(&world, "/a?status=503,503,200", &quick);
+	result = world_get(&world, "/a?status=503,503,200", &quick);
 	assert_int_equal(result->err.code, ERR_NONE);
 	assert_int_equal(result->status, 200);
 	assert_int_equal(result->attempts, 3);
@@ -207,7 +70,7 @@ static void attempts_are_bounded(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	result = get(&world, "/a?status=500", &quick);
+	result = world_get(&world, "/a?status=500", &quick);
 	assert_int_equal(result->err.code, ERR_FETCH_HTTP_5XX);
 	assert_int_equal(result->status, 500);
 	assert_int_equal(result->attempts, 4);
@@ -223,7 +86,7 @@ static void a_post_is_not_repeated(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	assert_int_equal(get(&world, "/a?status=500", &post)->attempts, 1);
+	assert_int_equal(world_get(&world, "/a?status=500", &post)->attempts, 1);
 	world_close(&world);
 }
 
@@ -238,13 +101,13 @@ static void retry_after_is_obeyed(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	fetch = start(&world, "/a?status=429,200&retry_after=1", &once);
+	fetch = world_start(&world, "/a?status=429,200&retry_after=1", &once);
 	while (view.state != FETCH_PARKED && clock_ms() - from_ms < 900)
 		fetch_look(fetch, &view);
 	assert_int_equal(view.state, FETCH_PARKED);
 	assert_int_equal(view.reason, ERR_FETCH_THROTTLED);
 	assert_true(view.until_ms > from_ms && view.until_ms <= clock_ms() + 1000);
-	wait_for(&world, &world.count, 1);
+	world_wait(&world, &world.count, 1);
 	result = world.results[0];
 	assert_int_equal(result->err.code, ERR_NONE);
 	assert_int_equal(result->status, 200);
@@ -270,8 +133,8 @@ static void a_breaker_opens_and_closes_again(void **state)
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
 	for (int i = 0; i < 12; i++)
-		fetch_drop(start(&world, target, &request));
-	wait_for(&world, &world.count, 12);
+		fetch_drop(world_start(&world, target, &request));
+	world_wait(&world, &world.count, 12);
 	for (int i = 0; i < 12; i++)
 		failed += world.results[i]->err.code == ERR_FETCH_HTTP_5XX;
 	assert_int_equal(failed, 5);
@@ -304,7 +167,7 @@ static void who_will_not_wait_fails_at_once(void **state)
 	assert_int_equal(hosts_force(fetcher_hosts(world.fetcher), key, BREAKER_FORCED_OPEN,
 				     clock_ms(), &err),
 			 0);
-	result = get(&world, "/a", &request);
+	result = world_get(&world, "/a", &request);
 	assert_int_equal(result->err.code, ERR_FETCH_CIRCUIT_OPEN);
 	assert_int_equal(result->attempts, 0);
 	assert_int_equal(origin_hits(world.origin, "/a"), 0);
@@ -326,14 +189,14 @@ static void parked_work_starts_when_a_hand_closes_the_breaker(void **state)
 	hosts = fetcher_hosts(world.fetcher);
 	snprintf(key, sizeof(key), "http:127.0.0.1:%d", origin_port(world.origin));
 	hosts_force(hosts, key, BREAKER_FORCED_OPEN, clock_ms(), &err);
-	fetch = start(&world, "/a", NULL);
+	fetch = world_start(&world, "/a", NULL);
 	while (view.state != FETCH_PARKED)
 		fetch_look(fetch, &view);
 	assert_int_equal(view.reason, ERR_FETCH_CIRCUIT_OPEN);
 	assert_true(view.until_ms == INT64_MAX);
 	assert_string_equal(view.host, key);
 	hosts_force(hosts, key, BREAKER_FORCED_CLOSED, clock_ms(), &err);
-	wait_for(&world, &world.count, 1);
+	world_wait(&world, &world.count, 1);
 	assert_int_equal(world.results[0]->status, 200);
 	fetch_drop(fetch);
 	world_close(&world);
@@ -352,7 +215,7 @@ static void a_deadline_ends_parked_work(void **state)
 	world_open(&world, "127.0.0.0/8", 0);
 	snprintf(key, sizeof(key), "http:127.0.0.1:%d", origin_port(world.origin));
 	hosts_force(fetcher_hosts(world.fetcher), key, BREAKER_FORCED_OPEN, clock_ms(), &err);
-	result = get(&world, "/a", &request);
+	result = world_get(&world, "/a", &request);
 	assert_int_equal(result->err.code, ERR_DEADLINE);
 	assert_int_equal(result->attempts, 0);
 	world_close(&world);
@@ -370,14 +233,14 @@ static void loopback_is_denied_by_default(void **state)
 	world_open(&world, NULL, 0);
 	request.url = url;
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d/", origin_port(world.origin));
-	assert_int_equal(fetch_start(world.fetcher, &request, on_done, &world, NULL, &err), -1);
+	assert_int_equal(fetch_start(world.fetcher, &request, world_done, &world, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_FETCH_GUARD);
 	snprintf(url, sizeof(url), "http://0x7f.1:%d/", origin_port(world.origin));
-	assert_int_equal(fetch_start(world.fetcher, &request, on_done, &world, NULL, &err), -1);
+	assert_int_equal(fetch_start(world.fetcher, &request, world_done, &world, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_FETCH_GUARD);
 	snprintf(url, sizeof(url), "http://localhost:%d/", origin_port(world.origin));
-	assert_int_equal(fetch_start(world.fetcher, &request, on_done, &world, NULL, &err), 0);
-	wait_for(&world, &world.count, 1);
+	assert_int_equal(fetch_start(world.fetcher, &request, world_done, &world, NULL, &err), 0);
+	world_wait(&world, &world.count, 1);
 	assert_int_equal(world.results[0]->err.code, ERR_FETCH_GUARD);
 	assert_int_equal(world.results[0]->attempts, 1); /* and is not tried again */
 	assert_int_equal(origin_connections(world.origin), 0);
@@ -396,7 +259,7 @@ static void our_own_listener_is_denied_though_allowed(void **state)
 	world_open(&world, "127.0.0.0/8", 0);
 	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(guard_deny_own(world.guard, (struct sockaddr *)&own, &err), 0);
-	result = get(&world, "/a?status=302&to=http://127.0.0.1:1/", NULL);
+	result = world_get(&world, "/a?status=302&to=http://127.0.0.1:1/", NULL);
 	assert_int_equal(result->err.code, ERR_FETCH_GUARD);
 	world_close(&world);
 }
@@ -411,7 +274,7 @@ static void redirects_are_followed_up_to_a_bound(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	result = get(&world, "/x/a?status=302&to=../b?size=3", NULL);
+	result = world_get(&world, "/x/a?status=302&to=../b?size=3", NULL);
 	last = origin_url(world.origin, "/b?size=3");
 	assert_int_equal(result->err.code, ERR_NONE);
 	assert_int_equal(result->status, 200);
@@ -420,11 +283,11 @@ static void redirects_are_followed_up_to_a_bound(void **state)
 	assert_int_equal(result->attempts, 1);
 	assert_string_equal(result->final_url, last);
 	free(last);
-	result = get(&world, "/loop?status=302&to=", NULL);
+	result = world_get(&world, "/loop?status=302&to=", NULL);
 	assert_int_equal(result->err.code, ERR_FETCH_REDIRECTS);
 	assert_int_equal(result->redirects, 10);
 	assert_int_equal(origin_hits(world.origin, "/loop?status=302&to="), 11);
-	result = get(&world, "/x/a?status=302&to=../b?size=3", &keep);
+	result = world_get(&world, "/x/a?status=302&to=../b?size=3", &keep);
 	assert_int_equal(result->err.code, ERR_NONE);
 	assert_int_equal(result->status, 302);
 	world_close(&world);
@@ -438,9 +301,9 @@ static void a_redirect_to_a_denied_address_is_refused(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	result = get(&world, "/a?status=302&to=http://169.254.169.254/latest", NULL);
+	result = world_get(&world, "/a?status=302&to=http://169.254.169.254/latest", NULL);
 	assert_int_equal(result->err.code, ERR_FETCH_GUARD);
-	result = get(&world, "/a?status=302&to=file:///etc/passwd", NULL);
+	result = world_get(&world, "/a?status=302&to=file:///etc/passwd", NULL);
 	assert_int_equal(result->err.code, ERR_FETCH_URL);
 	world_close(&world);
 }
@@ -458,11 +321,11 @@ static void credentials_stay_within_their_origin(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	result = get(&world, "/a?status=302&to=/b?echo", &request);
+	result = world_get(&world, "/a?status=302&to=/b?echo", &request);
 	assert_non_null(strstr(result->body, "Bearer s3cret"));
 	snprintf(target, sizeof(target), "/a?status=302&to=http://127.0.0.1:%d/b?echo",
 		 origin_port(other));
-	result = get(&world, target, &request);
+	result = world_get(&world, target, &request);
 	assert_int_equal(result->status, 200);
 	assert_null(strstr(result->body, "s3cret"));
 	assert_non_null(strstr(result->body, "X-Kept: 1"));
@@ -478,9 +341,11 @@ static void a_redirected_post_becomes_a_get(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	assert_memory_equal(get(&world, "/a?status=302&to=/b?echo", &request)->body, "GET /b", 6);
-	assert_memory_equal(get(&world, "/a?status=307&to=/b?echo", &request)->body, "POST /b", 7);
-	assert_memory_equal(get(&world, "/c?echo", NULL)->body, "GET /c", 6);
+	assert_memory_equal(world_get(&world, "/a?status=302&to=/b?echo", &request)->body, "GET /b",
+			    6);
+	assert_memory_equal(world_get(&world, "/a?status=307&to=/b?echo", &request)->body,
+			    "POST /b", 7);
+	assert_memory_equal(world_get(&world, "/c?echo", NULL)->body, "GET /c", 6);
 	world_close(&world);
 }
 
@@ -514,7 +379,7 @@ static void every_bad_answer_has_its_reason(void **state)
 
 		world_open(&world, "127.0.0.0/8", 0);
 		request.body_bytes_max = bad_answers[i].code == ERR_FETCH_BOMB ? 16 << 20 : 2000;
-		result = get(&world, bad_answers[i].target, &request);
+		result = world_get(&world, bad_answers[i].target, &request);
 		if (result->err.code != bad_answers[i].code)
 			fail_msg("%s: %s (%s)", bad_answers[i].target, err_name(result->err.code),
 				 result->err.detail);
@@ -531,8 +396,8 @@ static void a_refused_connection_is_told(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	assert_int_equal(fetch_start(world.fetcher, &request, on_done, &world, NULL, &err), 0);
-	wait_for(&world, &world.count, 1);
+	assert_int_equal(fetch_start(world.fetcher, &request, world_done, &world, NULL, &err), 0);
+	world_wait(&world, &world.count, 1);
 	assert_int_equal(world.results[0]->err.code, ERR_FETCH_CONNECT);
 	world_close(&world);
 }
@@ -555,8 +420,8 @@ static void bad_requests_are_refused_at_the_door(void **state)
 	world_open(&world, "127.0.0.0/8", 0);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		err.code = ERR_NONE;
-		assert_int_equal(fetch_start(world.fetcher, &bad[i], on_done, &world, NULL, &err),
-				 -1);
+		assert_int_equal(
+			fetch_start(world.fetcher, &bad[i], world_done, &world, NULL, &err), -1);
 		assert_int_equal(err.code, ERR_FETCH_URL);
 	}
 	world_close(&world);
@@ -573,7 +438,7 @@ static void cancel_ends_a_fetch_soon(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	fetch = start(&world, "/a?silent", NULL);
+	fetch = world_start(&world, "/a?silent", NULL);
 	while (origin_hits(world.origin, "/a?silent") == 0)
 		;
 	fetch_look(fetch, &view);
@@ -581,15 +446,15 @@ static void cancel_ends_a_fetch_soon(void **state)
 	from_ms = clock_ms();
 	fetch_cancel(fetch);
 	fetch_cancel(fetch);
-	wait_for(&world, &world.count, 1);
+	world_wait(&world, &world.count, 1);
 	assert_true(clock_ms() - from_ms <= 100);
 	assert_int_equal(world.results[0]->err.code, ERR_CANCELLED);
 	hosts_force(fetcher_hosts(world.fetcher), world.results[0]->host_key, BREAKER_FORCED_OPEN,
 		    clock_ms(), &err);
 	fetch_drop(fetch);
-	fetch = start(&world, "/b", NULL);
+	fetch = world_start(&world, "/b", NULL);
 	fetch_cancel(fetch);
-	wait_for(&world, &world.count, 2);
+	world_wait(&world, &world.count, 2);
 	assert_int_equal(world.results[1]->err.code, ERR_CANCELLED);
 	fetch_cancel(fetch); /* of one that ended: nothing */
 	fetch_drop(fetch);
@@ -605,8 +470,8 @@ static void connections_are_used_again(void **state)
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
 	for (int i = 0; i < 20; i++)
-		fetch_drop(start(&world, "/a", &request));
-	wait_for(&world, &world.count, 20);
+		fetch_drop(world_start(&world, "/a", &request));
+	world_wait(&world, &world.count, 20);
 	assert_int_equal(origin_hits(world.origin, "/a"), 20);
 	assert_int_equal(origin_connections(world.origin), 1);
 	assert_int_equal(world.results[19]->connect_us, 0);
@@ -622,8 +487,8 @@ static void per_host_bounds_what_is_in_flight(void **state)
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
 	for (int i = 0; i < 40; i++)
-		fetch_drop(start(&world, "/a?delay=10", &request));
-	wait_for(&world, &world.count, 40);
+		fetch_drop(world_start(&world, "/a?delay=10", &request));
+	world_wait(&world, &world.count, 40);
 	assert_int_equal(origin_busy_max(world.origin), 4);
 	world_close(&world);
 }
@@ -641,14 +506,14 @@ static void a_full_fetcher_refuses_and_calls_back(void **state)
 	url = origin_url(world.origin, "/a?delay=100");
 	request.url = url;
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(fetch_start(world.fetcher, &request, on_done, &world, NULL, &err),
-				 0);
-	assert_int_equal(fetch_start(world.fetcher, &request, on_done, &world, NULL, &err), -1);
+		assert_int_equal(
+			fetch_start(world.fetcher, &request, world_done, &world, NULL, &err), 0);
+	assert_int_equal(fetch_start(world.fetcher, &request, world_done, &world, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_LIMIT);
-	wait_for(&world, &world.rooms, 1);
-	wait_for(&world, &world.count, 10);
-	assert_int_equal(fetch_start(world.fetcher, &request, on_done, &world, NULL, &err), 0);
-	wait_for(&world, &world.count, 11);
+	world_wait(&world, &world.rooms, 1);
+	world_wait(&world, &world.count, 10);
+	assert_int_equal(fetch_start(world.fetcher, &request, world_done, &world, NULL, &err), 0);
+	world_wait(&world, &world.count, 11);
 	free(url);
 	world_close(&world);
 }
@@ -661,7 +526,7 @@ static void freeing_ends_everything(void **state)
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
 	for (int i = 0; i < 100; i++)
-		fetch_drop(start(&world, i % 2 ? "/a?silent" : "/a?delay=5000", NULL));
+		fetch_drop(world_start(&world, i % 2 ? "/a?silent" : "/a?delay=5000", NULL));
 	fetcher_free(world.fetcher);
 	world.fetcher = NULL;
 	assert_int_equal(world.count, 100);
