@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* arena.c - a chain of blocks, each twice the last, up to 256 KiB. */
+/* arena.c - a chain of blocks, each as large as all before it, up to 256 KiB.
+ *
+ * The first ones are the largest that glibc's malloc still takes for small (chunks
+ * below 1 KiB): those it keeps for each thread, and nothing else is tidied for them.
+ */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -8,12 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_FIRST = 1024, BLOCK_LARGEST = 256 * 1024, ALIGNMENT = _Alignof(max_align_t) };
-
 struct arena_block {
 	struct arena_block *next;
 	size_t size; /* bytes of data */
 	_Alignas(max_align_t) char data[];
+};
+
+enum {
+	BLOCK_FIRST = 1000 - sizeof(struct arena_block),
+	BLOCK_LARGEST = 256 * 1024,
+	ALIGNMENT = _Alignof(max_align_t)
 };
 
 void arena_init(struct arena *arena, size_t max)
@@ -52,7 +60,7 @@ void arena_clear(struct arena *arena)
 
 static int block_add(struct arena *arena, size_t need)
 {
-	size_t size = arena->blocks ? MIN(arena->blocks->size * 2, BLOCK_LARGEST) : BLOCK_FIRST;
+	size_t size = MIN(MAX(arena->used, BLOCK_FIRST), BLOCK_LARGEST);
 	size_t left = arena->max - MIN(arena->used, arena->max);
 	struct arena_block *block;
 
@@ -71,7 +79,7 @@ static int block_add(struct arena *arena, size_t need)
 	return 0;
 }
 
-static void *take(struct arena *arena, size_t size)
+void *arena_take(struct arena *arena, size_t size)
 {
 	size_t whole;
 	void *at;
@@ -90,7 +98,7 @@ static void *take(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-	void *at = take(arena, size);
+	void *at = arena_take(arena, size);
 
 	return at ? memset(at, 0, size) : NULL;
 }
@@ -108,7 +116,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 
 char *arena_copy(struct arena *arena, const void *bytes, size_t len)
 {
-	char *copy = len < SIZE_MAX ? take(arena, len + 1) : NULL;
+	char *copy = len < SIZE_MAX ? arena_take(arena, len + 1) : NULL;
 
 	if (!copy)
 		return NULL;
@@ -133,7 +141,7 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 	va_copy(again, args);
 	n = vsnprintf(NULL, 0, fmt, args);
 	if (n >= 0)
-		text = take(arena, (size_t)n + 1);
+		text = arena_take(arena, (size_t)n + 1);
 	if (text)
 		vsnprintf(text, (size_t)n + 1, fmt, again);
 	va_end(again);

@@ -33,6 +33,7 @@ void arena_done(struct arena *arena);
 void arena_clear(struct arena *arena); /* empty again; keeps one block */
 
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for any type */
+void *arena_take(struct arena *arena, size_t size);  /* the same, but not zeroed */
 void *arena_array(struct arena *arena, size_t count, size_t size);    /* overflow-checked */
 char *arena_copy(struct arena *arena, const void *bytes, size_t len); /* NUL appended */
 char *arena_text(struct arena *arena, const char *text);

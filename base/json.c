@@ -4,20 +4,28 @@
  * json_parse:
  *   1. json_check_facts: from here on the text is JSON, within our limits
  *   2. numbers longer than cJSON reads (63 bytes) are shortened in a copy
- *   3. cJSON builds the tree; it can fail only for want of memory
+ *   3. cJSON builds the tree in the arena that the thread has named in tree_arena;
+ *      it can fail only for want of memory
  * A struct json is a cJSON node under another name.
  */
 #include "base/json.h"
 
+#include "base/arena.h"
 #include "base/json_check.h"
+#include "base/limits.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WHOLE_MAX 9007199254740992.0 /* 2^53 */
+
+/* Where cJSON, which knows no context, allocates: set while it builds a tree. */
+static _Thread_local struct arena *tree_arena;
 
 static const cJSON *node(const struct json *json)
 {
@@ -69,8 +77,35 @@ static char *numbers_shorten(const char *text, size_t len)
 	return copy;
 }
 
-int json_parse(const char *text, size_t len, struct json **ret_json, struct json_place *ret_place,
-	       struct err *err)
+static void *tree_alloc(size_t size)
+{
+	return arena_take(tree_arena, size);
+}
+
+static void tree_free(void *at)
+{
+	(void)at; /* goes with its arena */
+}
+
+static void hooks_set(void)
+{
+	cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = tree_alloc, .free_fn = tree_free});
+}
+
+static cJSON *tree_build(const char *text, size_t len, struct arena *arena)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	cJSON *tree;
+
+	pthread_once(&once, hooks_set);
+	tree_arena = arena;
+	tree = cJSON_ParseWithLength(text, len);
+	tree_arena = NULL;
+	return tree;
+}
+
+int json_parse_in(struct arena *arena, const char *text, size_t len, struct json **ret_json,
+		  struct json_place *ret_place, struct err *err)
 {
 	struct json_facts facts;
 	char *copy = NULL;
@@ -81,7 +116,7 @@ int json_parse(const char *text, size_t len, struct json **ret_json, struct json
 	if (facts.long_numbers)
 		copy = numbers_shorten(text, len);
 	if (copy || !facts.long_numbers)
-		tree = cJSON_ParseWithLength(copy ? copy : text, len);
+		tree = tree_build(copy ? copy : text, len, arena);
 	free(copy);
 	if (!tree) {
 		*ret_place = (struct json_place){.line = 1, .column = 1};
@@ -91,9 +126,41 @@ int json_parse(const char *text, size_t len, struct json **ret_json, struct json
 	return 0;
 }
 
+/* A tree of its own has the arena that it lives in right before its root. */
+struct home {
+	struct arena arena;
+	_Alignas(max_align_t) cJSON root[];
+};
+
+int json_parse(const char *text, size_t len, struct json **ret_json, struct json_place *ret_place,
+	       struct err *err)
+{
+	struct arena arena = ARENA(JSON_TREE_BYTES_MAX);
+	struct home *home = arena_take(&arena, sizeof(*home));
+	struct json *json;
+
+	if (!home) {
+		*ret_place = (struct json_place){.line = 1, .column = 1};
+		return err_set(err, ERR_NO_MEMORY, "no memory for a text of %zu bytes", len);
+	}
+	if (json_parse_in(&arena, text, len, &json, ret_place, err)) {
+		arena_done(&arena);
+		return -1;
+	}
+	assert(node(json) == home->root);
+	home->arena = arena;
+	*ret_json = json;
+	return 0;
+}
+
 void json_free(struct json *json)
 {
-	cJSON_Delete((cJSON *)(void *)json);
+	struct arena arena;
+
+	if (!json)
+		return;
+	arena = CONTAINER_OF(json, struct home, root)->arena; /* which lives in itself */
+	arena_done(&arena);
 }
 
 enum json_kind json_kind(const struct json *json)

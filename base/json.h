@@ -7,8 +7,9 @@
  * Record data never comes here: numbers beyond 15 digits do not survive cJSON.
  *
  * Threads    a struct json may be read by any number of threads, written by none.
- * Ownership  json_parse() gives a tree that json_free() ends; everything that the
- *            readers below return is borrowed from it.
+ * Ownership  json_parse() gives a tree that json_free() ends, json_parse_in() one that
+ *            lives as long as the arena; everything that the readers below return is
+ *            borrowed from it.
  * Errors     0, or -1 and *err.
  */
 #ifndef BASE_JSON_H
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
 struct json; /* one value */
 
 /* Where a text stopped being JSON, for the members of a problem. */
@@ -39,6 +41,8 @@ struct json_place {
  * *ret_place is set on every failure. */
 int json_parse(const char *text, size_t len, struct json **ret_json, struct json_place *ret_place,
 	       struct err *err) MUST_USE;
+int json_parse_in(struct arena *arena, const char *text, size_t len, struct json **ret_json,
+		  struct json_place *ret_place, struct err *err) MUST_USE;
 
 /* The check alone; `text` stays as it is. */
 int json_check(const char *text, size_t len, struct json_place *ret_place, struct err *err);

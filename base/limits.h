@@ -18,6 +18,7 @@ enum {
 	JSON_DEPTH_MAX            = 32,               /* specs are shallow; recursion below stays small */
 	JSON_NODES_MAX            = 1 << 20,          /* a cJSON node is 64 bytes: 64 MiB at most */
 	JSON_STRING_BYTES_MAX     = 4 * 1024 * 1024,  /* pasted HTML and scripts fit */
+	JSON_TREE_BYTES_MAX       = 160 * 1024 * 1024, /* those nodes, and a name and a text for each */
 
 	/* records */
 	RECORD_BYTES_MAX          = 16 * 1024 * 1024, /* one record is held whole in a lane */

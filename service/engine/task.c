@@ -26,6 +26,7 @@ enum {
 	ATTEMPTS_DEFAULT = 3,
 	RETRY_BASE_MS = 1000,
 	RETRY_MAX_DELAY_MS = 5 * 60 * 1000,
+	TASK_BYTES_MAX = JSON_TREE_BYTES_MAX + 2 * JOB_SPEC_BYTES_MAX,
 };
 
 /* clang-format off */
@@ -267,19 +268,20 @@ static int task_fill(struct task *task, const struct guard *guard, struct mistak
 int task_compile(const char *text, size_t len, const struct guard *guard, struct task **ret_task,
 		 struct mistakes *mistakes, struct json_place *ret_place, struct err *err)
 {
+	struct arena arena = ARENA(TASK_BYTES_MAX);
 	struct task *task;
 
 	if (len > JOB_SPEC_BYTES_MAX)
 		return err_set(err, ERR_BODY_TOO_LARGE, "a job may have %d bytes, this one has %zu",
 			       JOB_SPEC_BYTES_MAX, len);
-	task = calloc(1, sizeof(*task));
+	task = arena_alloc(&arena, sizeof(*task));
 	if (!task)
 		return err_set(err, ERR_NO_MEMORY, "no memory for a job");
-	arena_init(&task->arena, 2 * (size_t)JOB_SPEC_BYTES_MAX);
+	task->arena = arena;
 	task->job.body = arena_copy(&task->arena, text, len);
 	if (!task->job.body)
 		err_set(err, ERR_NO_MEMORY, "no memory for a job");
-	else if (json_parse(text, len, &task->envelope, ret_place, err) == 0 &&
+	else if (json_parse_in(&task->arena, text, len, &task->envelope, ret_place, err) == 0 &&
 		 task_fill(task, guard, mistakes, err) == 0) {
 		*ret_task = task;
 		return 0;
@@ -335,13 +337,14 @@ int task_restore(struct job *job, const struct guard *guard, struct task **ret_t
 
 void task_free(struct task *task)
 {
+	struct arena arena;
+
 	if (!task)
 		return;
 	if (task->handler && task->handler->plan_free)
 		task->handler->plan_free(task->plan);
-	json_free(task->envelope);
-	arena_done(&task->arena);
-	free(task);
+	arena = task->arena; /* which lives in itself */
+	arena_done(&arena);
 }
 
 int64_t backoff_delay_ms(const struct backoff *policy, unsigned failures, struct rng *rng)

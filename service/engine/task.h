@@ -36,8 +36,8 @@ struct task {
 	int64_t max_failed;	 /* items; -1: a share */
 	double max_failed_share; /* 0 … 1; 1: only when every item failed */
 	bool unique_return;	 /* unique.on_conflict is "return" */
-	struct arena arena;
-	struct task *next; /* whoever holds it */
+	struct arena arena;	 /* of all that belongs to it, and of itself */
+	struct task *next;	 /* whoever holds it */
 };
 
 /* The envelope of a job: POST /v1/jobs, GET /v1/handlers, the contract test. */
