@@ -454,12 +454,15 @@ bool engine_ending(struct run *run)
 
 void engine_ready(struct engine *engine, struct task **tasks, size_t count)
 {
+	bool more;
+
 	if (count == 0)
 		return;
-	sched_ready_add_batch(engine->sched, tasks, count, clock_ms());
+	more = sched_ready_add_batch(engine->sched, tasks, count, clock_ms());
 	for (size_t i = 0; i < count; i++)
 		task_free(tasks[i]);
-	pool_wake(engine->pool);
+	if (more)
+		pool_wake(engine->pool);
 }
 
 /* ---- views ---- */

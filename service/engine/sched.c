@@ -109,15 +109,18 @@ bool sched_ready_add(struct sched *sched, struct task *task, int64_t since_ms,
 	return added;
 }
 
-void sched_ready_add_batch(struct sched *sched, struct task **tasks, size_t count, int64_t since_ms)
+bool sched_ready_add_batch(struct sched *sched, struct task **tasks, size_t count, int64_t since_ms)
 {
 	struct task *evicted;
+	bool more;
 
 	lock_take(&sched->lock);
 	for (size_t i = 0; i < count; i++)
 		if (window_add(sched->window, tasks[i], since_ms, &evicted))
 			tasks[i] = evicted;
+	more = anything(sched);
 	lock_drop(&sched->lock);
+	return more;
 }
 
 struct task *sched_ready_remove(struct sched *sched, const struct id *id)

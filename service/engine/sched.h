@@ -91,8 +91,8 @@ void sched_free(struct sched *sched); /* frees the tasks of the window */
 bool sched_ready_add(struct sched *sched, struct task *task, int64_t since_ms,
 		     struct task **ret_evicted);
 /* The same for many under one lock.  What is left in `tasks` (not NULL) is the
- * caller's: those that were not taken, or were evicted. */
-void sched_ready_add_batch(struct sched *sched, struct task **tasks, size_t count,
+ * caller's: those that were not taken, or were evicted.  True: something can run. */
+bool sched_ready_add_batch(struct sched *sched, struct task **tasks, size_t count,
 			   int64_t since_ms);
 /* Removes it (cancelled, paused, re-prioritised); NULL when it is not in the window.
  * Call it after each commit that ends a job's being pending, wherever the job is: a

@@ -28,9 +28,11 @@ static struct id id_of(unsigned number)
 
 static struct task *task_make(unsigned number, enum job_priority priority, const char *fair_key)
 {
-	struct task *task = calloc(1, sizeof(*task));
+	struct arena arena = ARENA(4096);
+	struct task *task = arena_alloc(&arena, sizeof(*task));
 
 	assert_non_null(task);
+	task->arena = arena;
 	task->job.id = id_of(number);
 	task->job.priority = priority;
 	task->job.fair_key = (char *)(uintptr_t)fair_key;
@@ -384,11 +386,29 @@ static void a_batch_leaves_what_was_not_taken(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 6; i++)
 		tasks[i] = task_make(i + 1, PRIORITY_NORMAL, NULL);
-	sched_ready_add_batch(sched, tasks, 6, 0);
+	assert_true(sched_ready_add_batch(sched, tasks, 6, 0));
 	for (unsigned i = 0; i < 6; i++) {
 		assert_int_equal(tasks[i] == NULL, i < 4);
 		task_free(tasks[i]);
 	}
+	sched_free(sched);
+}
+
+static void what_cannot_be_admitted_wakes_nobody(void **state)
+{
+	/* One place in all: while a job has it, another ready one is nothing to run. */
+	struct sched *sched = sched_make(1, 4);
+	struct task *first = task_make(1, PRIORITY_NORMAL, NULL);
+	struct task *second = task_make(2, PRIORITY_NORMAL, NULL);
+	struct sched_work work;
+
+	(void)state;
+	assert_true(sched_ready_add_batch(sched, &first, 1, 0));
+	sched_take(sched, 0, &work);
+	assert_int_equal(work.kind, WORK_START);
+	assert_false(sched_ready_add_batch(sched, &second, 1, 0));
+	assert_true(sched_leave(sched, NULL, PRIORITY_NORMAL));
+	task_free(work.task);
 	sched_free(sched);
 }
 
@@ -742,6 +762,7 @@ int main(void)
 		cmocka_unit_test(a_load_brings_back_nothing_that_left_meanwhile),
 		cmocka_unit_test(a_new_fair_key_finds_room_in_a_full_window),
 		cmocka_unit_test(a_batch_leaves_what_was_not_taken),
+		cmocka_unit_test(what_cannot_be_admitted_wakes_nobody),
 		cmocka_unit_test(admissions_and_steps_take_turns),
 		cmocka_unit_test(runs_of_a_priority_step_in_turns),
 		cmocka_unit_test(lanes_of_a_run_step_in_turns),
