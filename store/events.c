@@ -11,7 +11,8 @@
  *                the last final state follow from created_seq, started_seq and
  *                finished_seq, so that a plain job costs no row here.
  *
- * Progress rows go when the global log forgets them; the rest goes with its job.
+ * Progress rows, and those of no job, go when the global log forgets them; the rest goes
+ * with its job.
  */
 #include "store/room.h"
 
@@ -86,16 +87,23 @@ static void record_pack(const struct event *event, uint8_t *at)
 	*at = (uint8_t)event->attempt;
 }
 
-/* The rows of progress that a forgotten batch had. */
-static int progress_drop(struct db *db, const uint8_t *records, size_t len, uint64_t first_seq,
-			 struct err *err)
+int apply_note(struct batch *batch, struct op_note *op, struct err *err)
+{
+	struct event event = {.at_ms = op->at_ms, .type = op->type, .data = (char *)op->data};
+
+	return event_log(batch, EVENT_NO_JOB, &event, NULL, err);
+}
+
+/* The rows that only the log of all had any use for. */
+static int rows_drop(struct db *db, const uint8_t *records, size_t len, uint64_t first_seq,
+		     struct err *err)
 {
 	for (size_t i = 0; i < len / EVENT_RECORD_BYTES; i++) {
 		struct event event;
 		struct statement s;
 
 		event_unpack(records + i * EVENT_RECORD_BYTES, &event);
-		if (event.type != EVENT_PROGRESS)
+		if (event.type != EVENT_PROGRESS && event.type != EVENT_HOST)
 			continue;
 		s = db_statement(db, SQL_EVENT_DROP);
 		put_id(&s, &event.job);
@@ -122,7 +130,7 @@ static int oldest_drop(struct db *db, uint64_t *ret_first_seq, struct err *err)
 	last_seq = get_int(&oldest);
 	first_seq = (uint64_t)get_int(&oldest);
 	records = get_blob(&oldest, &len);
-	rc = progress_drop(db, records, len, first_seq, err);
+	rc = rows_drop(db, records, len, first_seq, err);
 	statement_end(&oldest);
 	if (rc)
 		return -1;

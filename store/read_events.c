@@ -249,14 +249,14 @@ static int batch_read(struct db *db, uint64_t first_seq, const uint8_t *records,
 
 	for (size_t i = skip; i < len / EVENT_RECORD_BYTES && *count < limit; i++) {
 		struct event *event = &events[*count];
-		int64_t num;
+		int64_t num = EVENT_NO_JOB;
 
 		event_unpack(records + i * EVENT_RECORD_BYTES, event);
 		event->seq = first_seq + i;
 		(*count)++;
 		if (event->type == EVENT_STATE || event->type == EVENT_END)
 			continue;
-		if (job_number(db, &event->job, &num, err)) {
+		if (event->type != EVENT_HOST && job_number(db, &event->job, &num, err)) {
 			if (err->code != ERR_NOT_FOUND)
 				return -1;
 			continue;

@@ -150,6 +150,7 @@ int apply_patch(struct batch *batch, struct op_patch *op, struct err *err);
 int apply_delete(struct batch *batch, struct op_delete *op, struct err *err);
 int apply_sweep(struct batch *batch, struct op_sweep *op, struct err *err);
 int apply_kv(struct batch *batch, struct op_kv *op, struct err *err);
+int apply_note(struct batch *batch, struct op_note *op, struct err *err);
 int apply_start(struct batch *batch, struct op_start *op, struct err *err);
 /* *ret_away: it went to the results thread first, and comes back. */
 int apply_commit(struct batch *batch, struct op_commit *op, bool *ret_away, struct err *err);
@@ -170,6 +171,7 @@ int events_flush(struct batch *batch, struct err *err);		   /* before the COMMIT
 int events_open(struct store *store, struct err *err);		   /* where the numbers go on */
 void event_unpack(const uint8_t *record, struct event *ret_event); /* all but seq and data */
 char *event_item_data(const struct item_error *item);		   /* JSON; NULL: no memory */
+enum { EVENT_NO_JOB = 0 }; /* in place of a job's number */
 enum { EVENT_RECORD_BYTES = ID_BYTES + 8 + 1 + 1 + 2, EVENT_BORN = 0x80 };
 
 /* ---- reading ---- */

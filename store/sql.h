@@ -187,7 +187,8 @@
 	  "WHERE job = ? AND seq > ? AND type = 2 ORDER BY seq LIMIT ?") \
 	X(SQL_EVENT_DATA, "SELECT data FROM event WHERE job = ? AND seq = ?") \
 	X(SQL_EVENT_DROP, \
-	  "DELETE FROM event WHERE job = (SELECT num FROM job WHERE id = ?) AND seq = ?") \
+	  "DELETE FROM event WHERE job = coalesce((SELECT num FROM job WHERE id = ?), 0) " \
+	  "AND seq = ?") \
 	X(SQL_EVENT_DELETE, "DELETE FROM event WHERE job = ?") \
 	X(SQL_EVENT_JOB, \
 	  "SELECT num, state, attempt, created_ms, started_ms, finished_ms, created_seq, " \

@@ -44,13 +44,22 @@ struct event {
 	uint64_t seq;
 	struct id job;
 	int64_t at_ms;
-	enum event_type { EVENT_STATE, EVENT_PROGRESS, EVENT_LOG, EVENT_ITEM, EVENT_END } type;
+	enum event_type {
+		EVENT_STATE,
+		EVENT_PROGRESS,
+		EVENT_LOG,
+		EVENT_ITEM,
+		EVENT_END,
+		EVENT_HOST, /* of no job: its id is zero */
+		EVENT_TYPES
+	} type;
 	enum job_state state; /* EVENT_STATE, EVENT_END */
 	bool born;	      /* EVENT_STATE: the job's first */
 	uint16_t attempt;
 	char *data; /* JSON object of the others; NULL for EVENT_STATE and EVENT_END:
 		     * progress {done, total?, stage?, rate}, log {level, text},
-		     * item {seq, key, stage, line?, offset?, error {type, detail}, attempts}.
+		     * item {seq, key, stage, line?, offset?, error {type, detail}, attempts},
+		     * host {key, from, to, reason, until}.
 		     * NULL in the log of all when the job was deleted since. */
 };
 
@@ -170,6 +179,7 @@ enum op_kind {
 	OP_COMMIT,
 	OP_FINISH,
 	OP_KV,
+	OP_NOTE,
 	OP_SWEEP,
 };
 
@@ -401,6 +411,14 @@ struct op_kv {
 int store_kv_each(struct store *store, const char *space,
 		  int (*each)(void *ctx, const char *key, const void *value, size_t len), void *ctx,
 		  struct err *err);
+
+/* Tells what is no job's: an EVENT_HOST.  Lazy. */
+struct op_note {
+	struct store_op op;
+	int64_t at_ms;
+	enum event_type type;
+	const char *data; /* JSON object; borrowed until the callback */
+};
 
 /* Deletes jobs whose keep is over; at most `limit`.  Lazy. */
 struct op_sweep {

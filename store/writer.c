@@ -311,6 +311,8 @@ static int op_apply(struct batch *batch, struct store_op *op, bool *ret_away, st
 		return apply_finish(batch, CONTAINER_OF(op, struct op_finish, op), ret_away, err);
 	case OP_KV:
 		return apply_kv(batch, CONTAINER_OF(op, struct op_kv, op), err);
+	case OP_NOTE:
+		return apply_note(batch, CONTAINER_OF(op, struct op_note, op), err);
 	case OP_SWEEP:
 		return apply_sweep(batch, CONTAINER_OF(op, struct op_sweep, op), err);
 	}

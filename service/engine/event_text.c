@@ -10,7 +10,7 @@ const char *event_type_name(enum event_type type)
 {
 	static const char *const names[] = {
 		[EVENT_STATE] = "state", [EVENT_PROGRESS] = "progress", [EVENT_LOG] = "log",
-		[EVENT_ITEM] = "item",	 [EVENT_END] = "end",
+		[EVENT_ITEM] = "item",	 [EVENT_END] = "end",		[EVENT_HOST] = "host",
 	};
 
 	return names[type];
@@ -20,11 +20,16 @@ void event_format(const struct event *event, struct buf *into)
 {
 	char id[ID_TEXT_LEN + 1], at[INSTANT_TEXT_LEN + 1];
 
-	id_format(&event->job, id);
 	instant_format(event->at_ms, at);
-	buf_printf(into,
-		   "{\"seq\":%" PRIu64 ",\"job\":\"%s\",\"at\":\"%s\",\"type\":\"%s\",\"data\":",
-		   event->seq, id, at, event_type_name(event->type));
+	buf_printf(into, "{\"seq\":%" PRIu64 ",\"job\":", event->seq);
+	if (event->type == EVENT_HOST) {
+		buf_add_text(into, "null");
+	} else {
+		id_format(&event->job, id);
+		buf_printf(into, "\"%s\"", id);
+	}
+	buf_printf(into, ",\"at\":\"%s\",\"type\":\"%s\",\"data\":", at,
+		   event_type_name(event->type));
 	if (event->type == EVENT_STATE)
 		buf_printf(into, "{\"state\":\"%s\",\"attempt\":%u}", state_name(event->state),
 			   (unsigned)event->attempt);

@@ -234,12 +234,12 @@ static int types_read(struct request *request, uint32_t *ret_types, struct err *
 
 		if (strcmp(pairs[i].name, "type") != 0)
 			continue;
-		while (type <= EVENT_END &&
+		while (type < EVENT_TYPES &&
 		       strcmp(event_type_name((enum event_type)type), pairs[i].value) != 0)
 			type++;
-		if (type > EVENT_END)
+		if (type == EVENT_TYPES)
 			return err_set(err, ERR_BAD_PARAMETER,
-				       "type '%.40s' is not one of state, progress, log, item, end",
+				       "type '%.40s' is not one of state, progress, log, item, end, host",
 				       pairs[i].value);
 		*ret_types |= 1U << type;
 	}
