@@ -76,8 +76,8 @@ struct engine_live {
 	double rate;	   /* units/s; 0: unknown */
 	const char *stage; /* a literal; NULL */
 	int64_t items_failed;
-	char waiting_reason[32]; /* "host", "memory", "retry", … ; "" : not waiting */
-	char waiting_host[128];
+	char waiting_reason[32]; /* "circuit-open", "throttled", "memory", … ; "": not waiting */
+	char waiting_host[272]; /* HOST_KEY_BYTES_MAX, and the NUL */
 	int64_t waiting_until_ms; /* wall; 0: unknown */
 };
 bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret);

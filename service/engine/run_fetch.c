@@ -316,48 +316,50 @@ bool run_pending_cancel(struct run *run)
 
 /* ---- looking from outside ---- */
 
-static bool parked(const struct fetch_view *view)
+/* Is all it waits for parked?  Then *ret_first is the fetch that may go on first. */
+static bool parked_look_locked(struct run *run, struct fetch_view *ret_first) REQUIRES(run->lock)
 {
-	return view->state == FETCH_PARKED;
+	struct fetch_view view;
+
+	ret_first->reason = ERR_NONE;
+	if (run->arrived)
+		return false;
+	for (struct pending *p = run->under_way.first; p; p = p->next) {
+		if (!p->fetch)
+			return false;
+		fetch_look(p->fetch, &view);
+		if (view.state != FETCH_PARKED)
+			return false;
+		if (!ret_first->reason || view.until_ms < ret_first->until_ms)
+			*ret_first = view;
+	}
+	return ret_first->reason != ERR_NONE;
 }
 
 bool run_parked(struct run *run)
 {
-	struct fetch_view view;
-	bool all = true;
+	struct fetch_view first;
+	bool parked;
 
 	lock_take(&run->lock);
-	all = run->under_way.first != NULL;
-	for (struct pending *p = run->under_way.first; p && all; p = p->next) {
-		all = p->fetch != NULL;
-		if (all) {
-			fetch_look(p->fetch, &view);
-			all = parked(&view);
-		}
-	}
-	all = all && run->arrived == 0;
+	parked = parked_look_locked(run, &first);
 	lock_drop(&run->lock);
-	return all;
+	return parked;
 }
 
 void run_live_waiting(struct run *run, struct engine_live *ret)
 {
-	struct fetch_view view;
+	struct fetch_view first;
 
 	lock_take(&run->lock);
-	for (struct pending *p = run->under_way.first; p; p = p->next) {
-		if (!p->fetch)
-			continue;
-		fetch_look(p->fetch, &view);
-		if (!parked(&view))
-			continue;
-		snprintf(ret->waiting_reason, sizeof(ret->waiting_reason), "host");
-		snprintf(ret->waiting_host, sizeof(ret->waiting_host), "%.127s", view.host);
-		if (view.until_ms != INT64_MAX)
-			ret->waiting_until_ms = clock_wall_ms() + view.until_ms - clock_ms();
-		break;
-	}
-	if (!ret->waiting_reason[0] && run->want_memory)
+	if (parked_look_locked(run, &first)) {
+		snprintf(ret->waiting_reason, sizeof(ret->waiting_reason), "%s",
+			 err_name(first.reason));
+		snprintf(ret->waiting_host, sizeof(ret->waiting_host), "%s", first.host);
+		if (first.until_ms != INT64_MAX)
+			ret->waiting_until_ms = clock_wall_ms() + first.until_ms - clock_ms();
+	} else if (run->want_memory) {
 		snprintf(ret->waiting_reason, sizeof(ret->waiting_reason), "memory");
+	}
 	lock_drop(&run->lock);
 }

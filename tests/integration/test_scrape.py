@@ -196,7 +196,7 @@ def test_a_breaker_opens_parks_and_closes_again(jobs, origin):
     assert host["breaker"]["open_until"]
     jobs.reached(job["id"], "running")
     waiting = jobs.job(job["id"])["waiting"]
-    assert (waiting["reason"], waiting["host"]) == ("host", origin.key)
+    assert (waiting["reason"], waiting["host"]) == ("circuit-open", origin.key)
     ended = jobs.ended(job["id"])
     assert (ended["state"], ended["attempt"]) == ("completed", 1)
     assert jobs.results(job["id"])[0]["data"]["title"] == "Back"
