@@ -141,6 +141,8 @@ enum {
 	GUARD_ALLOW_MAX           = 64,               /* --allow-net, each looked at for each address */
 	GUARD_OWN_MAX             = 64,               /* our listening addresses, by interface */
 	HOSTS_MAX                 = 100000,
+	HOST_RATE_PER_S_MAX       = 1000000,          /* an operator's; beyond it nothing is limited */
+	HOST_DELAY_MS_MAX         = 3600 * 1000,      /* an operator's; longer is better said by opening it */
 	PAGE_LINKS_MAX            = 6000,
 
 	/* cookies of one job */

@@ -25,6 +25,23 @@ const char *breaker_state_name(enum breaker_state state)
 	return names[state];
 }
 
+const char *breaker_reason_name(enum breaker_reason reason)
+{
+	static const char *const names[BREAKER_REASONS] = {
+		[BREAKER_BORN] = "new",
+		[BREAKER_FAILURES] = "consecutive-failures",
+		[BREAKER_RATE] = "failure-rate",
+		[BREAKER_SLOW] = "slow-calls",
+		[BREAKER_PROBE] = "probe-failed",
+		[BREAKER_TIME] = "open-time-over",
+		[BREAKER_RECOVERED] = "probes-succeeded",
+		[BREAKER_HAND] = "by-hand",
+		[BREAKER_RESET] = "reset",
+	};
+
+	return names[reason];
+}
+
 struct breaker_policy breaker_policy_whole(const struct breaker_policy *policy)
 {
 	static const struct breaker_policy preset = {
@@ -91,9 +108,11 @@ struct breaker_bucket breaker_window(const struct breaker *breaker, int64_t now_
 	return sum;
 }
 
-static void move_to(struct breaker *breaker, enum breaker_state state, int64_t now_ms)
+static void move_to(struct breaker *breaker, enum breaker_state state, enum breaker_reason reason,
+		    int64_t now_ms)
 {
 	breaker->state = state;
+	breaker->reason = reason;
 	breaker->generation++;
 	breaker->consecutive = 0;
 	breaker->probing = false;
@@ -102,8 +121,8 @@ static void move_to(struct breaker *breaker, enum breaker_state state, int64_t n
 	breaker->bucket_at = now_ms / BREAKER_BUCKET_MS;
 }
 
-static void trip(struct breaker *breaker, const struct breaker_policy *policy, int64_t now_ms,
-		 struct rng *rng)
+static void trip(struct breaker *breaker, const struct breaker_policy *policy,
+		 enum breaker_reason reason, int64_t now_ms, struct rng *rng)
 {
 	int64_t open_ms = policy->open_ms;
 	double jitter = 1 + (2 * rng_unit(rng) - 1) * JITTER_PERCENT / 100;
@@ -113,7 +132,7 @@ static void trip(struct breaker *breaker, const struct breaker_policy *policy, i
 		open_ms *= 2;
 	open_ms = MIN(open_ms, policy->open_ms_max);
 	open_ms = (int64_t)((double)open_ms * jitter);
-	move_to(breaker, BREAKER_OPEN, now_ms);
+	move_to(breaker, BREAKER_OPEN, reason, now_ms);
 	breaker->open_until_ms = now_ms + open_ms;
 	breaker->open_last_ms = open_ms;
 }
@@ -138,7 +157,7 @@ bool breaker_try(struct breaker *breaker, const struct breaker_policy *policy, i
 	if (breaker_ready_ms(breaker, now_ms) > now_ms)
 		return false;
 	if (breaker->state == BREAKER_OPEN)
-		move_to(breaker, BREAKER_HALF_OPEN, now_ms);
+		move_to(breaker, BREAKER_HALF_OPEN, BREAKER_TIME, now_ms);
 	if (breaker->state == BREAKER_HALF_OPEN) {
 		/* Its own generation: should the lease run out, its result comes too late. */
 		breaker->generation++;
@@ -149,19 +168,20 @@ bool breaker_try(struct breaker *breaker, const struct breaker_policy *policy, i
 	return true;
 }
 
-static bool should_trip(const struct breaker *breaker, const struct breaker_policy *policy,
-			int64_t now_ms)
+/* BREAKER_BORN: no reason to. */
+static enum breaker_reason trip_reason(const struct breaker *breaker,
+				       const struct breaker_policy *policy, int64_t now_ms)
 {
 	struct breaker_bucket window;
 
 	if (breaker->consecutive >= policy->failures_max)
-		return true;
+		return BREAKER_FAILURES;
 	window = breaker_window(breaker, now_ms);
 	if (window.calls < policy->calls_min)
-		return false;
-	return (uint64_t)window.failures * 100 >=
-		       (uint64_t)window.calls * policy->failure_percent ||
-	       window.slow == window.calls;
+		return BREAKER_BORN;
+	if ((uint64_t)window.failures * 100 >= (uint64_t)window.calls * policy->failure_percent)
+		return BREAKER_RATE;
+	return window.slow == window.calls ? BREAKER_SLOW : BREAKER_BORN;
 }
 
 static void forgive(struct breaker *breaker, int64_t now_ms)
@@ -176,15 +196,18 @@ static bool closed_result(struct breaker *breaker, const struct breaker_policy *
 			  int64_t first_byte_ms, int64_t now_ms, struct rng *rng)
 {
 	struct breaker_bucket *bucket = bucket_now(breaker, now_ms);
+	enum breaker_reason reason;
 
 	bucket->calls++;
 	bucket->failures += failed;
 	bucket->slow += first_byte_ms > policy->slow_ms;
 	breaker->consecutive = failed ? breaker->consecutive + 1 : 0;
 	forgive(breaker, now_ms);
-	if (breaker->force != BREAKER_FREE || !should_trip(breaker, policy, now_ms))
+	reason = breaker->force == BREAKER_FREE ? trip_reason(breaker, policy, now_ms)
+						: BREAKER_BORN;
+	if (reason == BREAKER_BORN)
 		return false;
-	trip(breaker, policy, now_ms, rng);
+	trip(breaker, policy, reason, now_ms, rng);
 	return true;
 }
 
@@ -192,13 +215,13 @@ static bool probe_result(struct breaker *breaker, const struct breaker_policy *p
 			 int64_t now_ms, struct rng *rng)
 {
 	if (failed) {
-		trip(breaker, policy, now_ms, rng);
+		trip(breaker, policy, BREAKER_PROBE, now_ms, rng);
 		return true;
 	}
 	breaker->probing = false;
 	if (++breaker->consecutive < policy->successes_min)
 		return false;
-	move_to(breaker, BREAKER_CLOSED, now_ms);
+	move_to(breaker, BREAKER_CLOSED, BREAKER_RECOVERED, now_ms);
 	return true;
 }
 
@@ -220,18 +243,24 @@ bool breaker_result(struct breaker *breaker, const struct breaker_policy *policy
 	return closed_result(breaker, &whole, failed, first_byte_ms, now_ms, rng);
 }
 
+void breaker_extend(struct breaker *breaker, int64_t until_ms)
+{
+	if (breaker->state == BREAKER_OPEN && breaker->open_until_ms != BREAKER_NEVER_MS)
+		breaker->open_until_ms = MAX(breaker->open_until_ms, until_ms);
+}
+
 void breaker_force(struct breaker *breaker, enum breaker_force force, int64_t now_ms)
 {
 	bool was_held = breaker->force == BREAKER_FORCED_OPEN;
 
 	breaker->force = force;
 	if (force == BREAKER_FORCED_OPEN) {
-		move_to(breaker, BREAKER_OPEN, now_ms);
+		move_to(breaker, BREAKER_OPEN, BREAKER_HAND, now_ms);
 		breaker->open_until_ms = BREAKER_NEVER_MS;
 	} else if (force == BREAKER_FORCED_CLOSED) {
-		move_to(breaker, BREAKER_CLOSED, now_ms);
+		move_to(breaker, BREAKER_CLOSED, BREAKER_HAND, now_ms);
 	} else if (was_held) {
-		move_to(breaker, BREAKER_HALF_OPEN, now_ms);
+		move_to(breaker, BREAKER_HALF_OPEN, BREAKER_HAND, now_ms);
 	}
 }
 
@@ -241,6 +270,7 @@ void breaker_reset(struct breaker *breaker, int64_t now_ms)
 
 	breaker_init(breaker, now_ms);
 	breaker->generation = generation + 1;
+	breaker->reason = BREAKER_RESET;
 }
 
 void breaker_export(const struct breaker *breaker, int64_t now_ms, struct breaker_saved *ret_saved)
@@ -249,6 +279,7 @@ void breaker_export(const struct breaker *breaker, int64_t now_ms, struct breake
 		.state = breaker->state,
 		.force = breaker->force,
 		.trips = breaker->trips,
+		.reason = breaker->reason,
 		.in_state_ms = now_ms - breaker->since_ms,
 		.open_left_ms = MAX(breaker->open_until_ms - now_ms, 0),
 		.open_last_ms = breaker->open_last_ms,
@@ -261,14 +292,15 @@ int breaker_import(struct breaker *breaker, const struct breaker_saved *saved, i
 	bool held = saved->force == BREAKER_FORCED_OPEN;
 
 	if (saved->state > BREAKER_HALF_OPEN || saved->force > BREAKER_FORCED_CLOSED ||
-	    saved->trips > TRIPS_MAX || saved->in_state_ms < 0 || away_ms < 0 ||
-	    saved->open_left_ms < 0 || saved->open_left_ms > SAVED_MS_MAX ||
-	    saved->open_last_ms < 0 || saved->open_last_ms > SAVED_MS_MAX ||
-	    (held && saved->state != BREAKER_OPEN))
+	    saved->reason >= BREAKER_REASONS || saved->trips > TRIPS_MAX ||
+	    saved->in_state_ms < 0 || away_ms < 0 || saved->open_left_ms < 0 ||
+	    saved->open_left_ms > SAVED_MS_MAX || saved->open_last_ms < 0 ||
+	    saved->open_last_ms > SAVED_MS_MAX || (held && saved->state != BREAKER_OPEN))
 		return -1;
 	breaker_reset(breaker, now_ms);
 	breaker->state = (enum breaker_state)saved->state;
 	breaker->force = (enum breaker_force)saved->force;
+	breaker->reason = (enum breaker_reason)saved->reason;
 	breaker->trips = saved->trips;
 	breaker->since_ms = now_ms - saved->in_state_ms - away_ms;
 	breaker->open_last_ms = saved->open_last_ms;

@@ -41,6 +41,20 @@ enum breaker_outcome {
 
 enum breaker_force { BREAKER_FREE, BREAKER_FORCED_OPEN, BREAKER_FORCED_CLOSED };
 
+/* Why it came into its state. */
+enum breaker_reason {
+	BREAKER_BORN,	   /* closed: nothing is known yet */
+	BREAKER_FAILURES,  /* open: so many in a row */
+	BREAKER_RATE,	   /* open: such a share of the calls failed */
+	BREAKER_SLOW,	   /* open: every call was slow */
+	BREAKER_PROBE,	   /* open: a probe failed */
+	BREAKER_TIME,	   /* half-open: the open time is over */
+	BREAKER_RECOVERED, /* closed: the probes succeeded */
+	BREAKER_HAND,	   /* any: breaker_force() */
+	BREAKER_RESET,	   /* closed: breaker_reset() */
+	BREAKER_REASONS
+};
+
 /* Thresholds; a member that is 0 has its default. */
 struct breaker_policy {
 	uint32_t failures_max;	  /* consecutive failures that trip: 5 */
@@ -59,6 +73,7 @@ struct breaker_bucket {
 
 struct breaker {
 	enum breaker_state state;
+	enum breaker_reason reason; /* of the state */
 	enum breaker_force force;
 	uint32_t generation;  /* of the state; each probe has its own */
 	uint32_t trips;	      /* since they were last forgiven: k */
@@ -74,7 +89,7 @@ struct breaker {
 
 /* What of it outlives the process; durations, because monotonic clocks do not. */
 struct breaker_saved {
-	uint32_t state, force, trips;
+	uint32_t state, force, trips, reason;
 	int64_t in_state_ms;  /* since the state began */
 	int64_t open_left_ms; /* BREAKER_OPEN */
 	int64_t open_last_ms;
@@ -98,6 +113,10 @@ bool breaker_result(struct breaker *breaker, const struct breaker_policy *policy
 		    uint32_t generation, enum breaker_outcome outcome, int64_t first_byte_ms,
 		    int64_t now_ms, struct rng *rng);
 
+/* The host said that it will not be back before until_ms: an open breaker stays open until
+ * then, and that is not jittered.  No effect in any other state. */
+void breaker_extend(struct breaker *breaker, int64_t until_ms);
+
 /* By hand: open or closed until BREAKER_FREE, which leaves the state as it is and
  * lets it move again (one that was opened by hand goes half-open). */
 void breaker_force(struct breaker *breaker, enum breaker_force force, int64_t now_ms);
@@ -111,6 +130,7 @@ void breaker_export(const struct breaker *breaker, int64_t now_ms, struct breake
 int breaker_import(struct breaker *breaker, const struct breaker_saved *saved, int64_t away_ms,
 		   int64_t now_ms);
 
-const char *breaker_state_name(enum breaker_state state); /* "closed", "open", "half-open" */
+const char *breaker_state_name(enum breaker_state state);    /* "closed", "open", "half-open" */
+const char *breaker_reason_name(enum breaker_reason reason); /* "consecutive-failures", … */
 
 #endif

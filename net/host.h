@@ -20,7 +20,10 @@
 #include "net/throttle.h"
 #include "net/weather.h"
 
-enum { HOST_NOT_READY = -1 };
+enum {
+	HOST_NOT_READY = -1,
+	LOW_TURN = 16, /* each sixteenth start serves the lowest priority that waits */
+};
 
 struct flow {
 	struct host *host;
@@ -45,7 +48,8 @@ struct host {
 	struct throttle throttle;
 	struct pace pace;
 	struct retry_budget budget;
-	struct hosts_limits limits; /* the operator's */
+	struct hosts_limits limits;   /* the operator's */
+	struct host_history *history; /* NULL: its breaker never moved */
 	int64_t crawl_delay_ms;
 	bool inside;
 	struct ring flows;
@@ -53,8 +57,10 @@ struct host {
 	struct ring place; /* in hosts->ready, or in hosts->idle */
 	int ready_as;	   /* in which of them; HOST_NOT_READY */
 	struct ring dirty; /* in hosts->dirty */
+	bool gone;	   /* out of the table: only to be forgotten by the store */
 	struct heap_node sleep;
 	unsigned in_flight, queued;
+	uint32_t starts;    /* each LOW_TURNth serves the lowest priority */
 	unsigned asked_max; /* the largest share a flow asks for */
 	int64_t open_ms;    /* the longest open time a flow asks for; 0: no flow */
 	enum err_code last_err;
@@ -119,7 +125,12 @@ void host_sum_up(struct host *host); /* after the shares of its flows changed */
 
 /* hosts_view.c */
 void host_view_fill(const struct host *host, int64_t now_ms, struct host_view *ret_view);
-void host_dirty(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
 bool host_healthy(const struct host *host, int64_t now_ms);
+/* Its breaker came from `from` to where it is: into the history, and *ret_view for changed(). */
+void host_moved(struct hosts *hosts, struct host *host, enum breaker_state from, int64_t now_ms,
+		struct host_view *ret_view) REQUIRES(hosts->lock);
+
+/* hosts_saved.c */
+void host_dirty(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
 
 #endif

@@ -17,10 +17,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum {
-	BUCKETS_FIRST = 256,
-	RETRY_POSTPONE_MS = 100, /* a retry beyond the budgets asks again after this */
-};
+enum { BUCKETS_FIRST = 256 };
 
 /* From the most urgent; the enum's zero is the usual case. */
 const enum hosts_priority hosts_ranks[HOSTS_PRIORITIES] = {HOSTS_CRITICAL, HOSTS_HIGH, HOSTS_NORMAL,
@@ -66,12 +63,19 @@ void hosts_free(struct hosts *hosts)
 			struct host *host = hosts->buckets[i];
 
 			hosts->buckets[i] = host->chain;
+			ring_drop(&host->dirty);
 			assert(host->queued == 0 && host->in_flight == 0);
 			while (!ring_empty(&host->flows))
 				flow_free(hosts,
 					  CONTAINER_OF(host->flows.next, struct flow, sibling));
 			host_free(host);
 		}
+	}
+	while (!ring_empty(&hosts->dirty)) { /* those that are gone */
+		struct host *host = CONTAINER_OF(hosts->dirty.next, struct host, dirty);
+
+		ring_drop(&host->dirty);
+		host_free(host);
 	}
 	free(hosts->buckets);
 	heap_done(&hosts->sleeping);
@@ -99,8 +103,11 @@ struct pace_rules host_rules(const struct host *host, const struct flow *flow)
 
 struct flow *host_next_flow(const struct host *host)
 {
+	bool low = host->starts % LOW_TURN == LOW_TURN - 1;
+
 	for (int i = 0; i < HOSTS_PRIORITIES; i++) {
-		const struct ring *turns = &host->turns[hosts_ranks[i]];
+		int rank = low ? HOSTS_PRIORITIES - 1 - i : i;
+		const struct ring *turns = &host->turns[hosts_ranks[rank]];
 
 		if (!ring_empty(turns))
 			return CONTAINER_OF(turns->next, struct flow, turn);
@@ -202,7 +209,7 @@ static int item_enter(struct hosts *hosts, struct hosts_item *item, int64_t now_
 	REQUIRES(hosts->lock)
 {
 	int64_t first_ms = item->deadline_ms ? item->deadline_ms : INT64_MAX;
-	bool later = item->retry || item->start_ms > now_ms;
+	bool later = item->start_ms > now_ms;
 
 	if (later)
 		first_ms = MIN(first_ms, item->start_ms);
@@ -291,21 +298,14 @@ void host_end_unwilling(struct hosts *hosts, struct host *host)
 
 /* --- time --- */
 
-/* A back-off is over: into the line, if the budgets for retries allow it. */
+/* A back-off is over: into the line. */
 static void item_due(struct hosts *hosts, struct hosts_item *item, int64_t now_ms)
 	REQUIRES(hosts->lock)
 {
-	struct host *host = item->host;
-
-	if (will_not_wait(host, item, now_ms)) {
+	if (will_not_wait(item->host, item, now_ms))
 		item_end(hosts, item, ERR_FETCH_CIRCUIT_OPEN);
-	} else if (item->retry && (!retry_share_allows(hosts->retries, hosts->in_flight) ||
-				   !retry_budget_spend(&host->budget, now_ms))) {
-		item->start_ms = now_ms + RETRY_POSTPONE_MS;
-		heap_put(&hosts->timers, &item->timer, item->start_ms);
-	} else {
+	else
 		item_queue(hosts, item);
-	}
 }
 
 static void timers_run(struct hosts *hosts, int64_t now_ms) REQUIRES(hosts->lock)

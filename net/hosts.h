@@ -34,6 +34,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct flow;
 struct host;
@@ -41,12 +42,14 @@ struct hosts;
 
 enum {
 	HOST_KEY_BYTES_MAX = 6 + 253 + 6, /* "https:", a name of DNS, ":65535" */
-	HOST_STATE_BYTES_MAX = 128,
-	HOSTS_PER_HOST = 2, /* public hosts; a job may ask for up to … */
+	HOST_STATE_BYTES_MAX = 384,
+	HOST_MOVES_MAX = 16, /* state changes that are remembered of a host */
+	HOSTS_PER_HOST = 2,  /* public hosts; a job may ask for up to … */
 	HOSTS_PER_HOST_MAX = 8,
 	HOSTS_PER_HOST_INSIDE = 64, /* hosts in --allow-net; likewise */
 	HOSTS_PER_HOST_INSIDE_MAX = 1024,
 	HOSTS_DELAY_MS = 1000, /* between starts at a public host */
+
 };
 
 enum hosts_priority { HOSTS_NORMAL, HOSTS_CRITICAL, HOSTS_HIGH, HOSTS_LOW, HOSTS_PRIORITIES };
@@ -91,6 +94,25 @@ struct hosts_item {
 	struct heap_node timer;
 };
 
+/* The operator's. */
+struct hosts_limits {
+	unsigned limit_max; /* in flight at once; 0: as the jobs ask */
+	double rate_per_s;  /* 0: no limit */
+	int64_t delay_ms;   /* 0: as the jobs ask */
+};
+
+/* How the breaker moved. */
+struct host_move {
+	int64_t at_ms; /* instant; before the start of the clock when it was an earlier process */
+	enum breaker_state from, to;
+	enum breaker_reason reason;
+};
+
+struct host_history {
+	unsigned count;
+	struct host_move moves[HOST_MOVES_MAX]; /* oldest first */
+};
+
 struct host_totals { /* since the start of the daemon */
 	uint64_t calls, failures, throttled, refused, retries, opens, bytes;
 };
@@ -98,6 +120,9 @@ struct host_totals { /* since the start of the daemon */
 struct host_view {
 	char key[HOST_KEY_BYTES_MAX + 1];
 	enum breaker_state state;
+	enum breaker_reason reason; /* of the state */
+	enum breaker_state from;    /* changed(): the state before it */
+	int64_t sorted_by;	    /* hosts_list(): how much of it */
 	enum breaker_force force;
 	bool inside;	      /* in the operator's --allow-net */
 	int64_t in_state_ms;  /* for how long */
@@ -109,9 +134,9 @@ struct host_view {
 	unsigned limit, limit_max; /* in flight at once: now, at most */
 	int64_t delay_ms;	   /* between starts */
 	int64_t crawl_delay_ms;
-	double rate_per_s;	   /* 0: no limit */
-	int64_t throttled_left_ms; /* Retry-After: for how long */
-	enum err_code last_err;	   /* ERR_NONE: none yet */
+	struct hosts_limits limits; /* the operator's */
+	int64_t throttled_left_ms;  /* Retry-After: for how long */
+	enum err_code last_err;	    /* ERR_NONE: none yet */
 	int last_status;
 	int64_t last_err_ago_ms;
 	struct host_totals total;
@@ -122,7 +147,7 @@ struct hosts_config {
 	uint64_t seed;	    /* of the jitter */
 	/* Something may start earlier than was said.  From any thread. */
 	void (*wake)(void *ctx);
-	void (*changed)(void *ctx, const struct host_view *host);
+	void (*changed)(void *ctx, const struct host_view *host); /* its breaker moved */
 	void (*save)(void *ctx, const char *key, const void *state, size_t len);
 	void *ctx; /* every callback may be NULL */
 };
@@ -132,32 +157,45 @@ void hosts_free(struct hosts *hosts); /* no item is queued or running any more *
 
 /* --- for those who list and steers hosts (GET /v1/hosts and kin) --- */
 
-struct hosts_filter {
-	const char *after;    /* keys behind this one; NULL: from the first */
-	const char *contains; /* in the key; NULL: all */
-	int state;	      /* enum breaker_state; -1: all */
+enum hosts_sort {
+	HOSTS_BY_KEY, /* from A to Z; the others from the most to the least, equals by key */
+	HOSTS_BY_LAST_ERROR,
+	HOSTS_BY_OPENS,
+	HOSTS_BY_IN_FLIGHT,
+	HOSTS_BY_QUEUED,
+	HOSTS_BY_CALLS,
+	HOSTS_BY_FAILURES,
 };
 
-/* At most `limit` hosts in the order of their keys, into `views` (the caller's). */
-size_t hosts_list(struct hosts *hosts, const struct hosts_filter *filter, int64_t now_ms,
-		  struct host_view *views, size_t limit);
+struct hosts_filter {
+	const char *contains;	/* in the key; NULL: all */
+	int state;		/* enum breaker_state; -1: all */
+	enum err_code last_err; /* ERR_NONE: all */
+	enum hosts_sort sort;
+	const char *after_key; /* those behind this host in the order; NULL: from the first */
+	int64_t after_value;   /* its sorted_by */
+};
+
+/* At most `limit` hosts in order, into `views` (the caller's).  The table is looked at in
+ * slices: hosts that come, go or change meanwhile may be missed.  -1: no memory. */
+ssize_t hosts_list(struct hosts *hosts, const struct hosts_filter *filter, int64_t now_ms,
+		   struct host_view *views, size_t limit);
+/* ERR_NOT_FOUND.  ret_history may be NULL. */
 int hosts_get(struct hosts *hosts, const char *key, int64_t now_ms, struct host_view *ret_view,
-	      struct err *err); /* ERR_NOT_FOUND */
+	      struct host_history *ret_history, struct err *err);
 
 /* Forces the breaker open or closed, or lets it move again.  Makes the host known if
  * it is not.  ERR_LIMIT when the table is full. */
 int hosts_force(struct hosts *hosts, const char *key, enum breaker_force force, int64_t now_ms,
 		struct err *err);
-/* Forgets everything: breaker, throttle, pace.  ERR_NOT_FOUND. */
+/* Forgets breaker, throttle, pace; limits and history stay.  ERR_NOT_FOUND. */
 int hosts_reset(struct hosts *hosts, const char *key, int64_t now_ms, struct err *err);
 
-struct hosts_limits {
-	unsigned limit_max; /* in flight at once; 0: as the jobs ask */
-	double rate_per_s;  /* 0: no limit */
-	int64_t delay_ms;   /* 0: as the jobs ask */
-};
+enum hosts_limit { HOSTS_LIMIT_MAX = 1, HOSTS_LIMIT_RATE = 2, HOSTS_LIMIT_DELAY = 4 };
+
+/* Sets those limits whose bits are in `which`, from now on.  As hosts_force(). */
 int hosts_limit(struct hosts *hosts, const char *key, const struct hosts_limits *limits,
-		int64_t now_ms, struct err *err);
+		unsigned which, int64_t now_ms, struct err *err);
 /* robots.txt says so (at most 300 s are obeyed). */
 int hosts_crawl_delay(struct hosts *hosts, const char *key, int64_t delay_ms, int64_t now_ms,
 		      struct err *err);

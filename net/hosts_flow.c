@@ -151,7 +151,8 @@ bool flow_called(struct hosts *hosts, struct flow *flow, bool refused, int64_t n
 		return false;
 	flow->refused++;
 	flow->refused_ms = now_ms;
-	if (flow->calls < REFUSED_CALLS_MIN || flow->refused * 100 < flow->calls * REFUSED_PERCENT)
+	if (flow->calls < REFUSED_CALLS_MIN ||
+	    (uint64_t)flow->refused * 100 < (uint64_t)flow->calls * REFUSED_PERCENT)
 		return false;
 	if (heap_put(&hosts->blocked, &flow->blocked, now_ms + REFUSED_WAIT_MS))
 		return false; /* no memory: it goes on asking, and is refused again */

@@ -72,7 +72,7 @@ static bool evict_one(struct hosts *hosts, int64_t now_ms) REQUIRES(hosts->lock)
 		struct host *host = CONTAINER_OF(hosts->idle.next, struct host, place);
 
 		ring_drop(&host->place);
-		if (!host_healthy(host, now_ms) || !ring_empty(&host->dirty)) {
+		if (!host_healthy(host, now_ms)) {
 			ring_add(&hosts->idle, &host->place);
 			continue;
 		}
@@ -80,7 +80,11 @@ static bool evict_one(struct hosts *hosts, int64_t now_ms) REQUIRES(hosts->lock)
 			flow_free(hosts, CONTAINER_OF(host->flows.next, struct flow, sibling));
 		chain_drop(hosts, host);
 		hosts->count--;
-		host_free(host);
+		if (host->history)
+			host_dirty(hosts, host);
+		host->gone = !ring_empty(&host->dirty); /* hosts_save() frees it */
+		if (!host->gone)
+			host_free(host);
 		return true;
 	}
 	return false;
@@ -109,6 +113,7 @@ static struct host *host_new(const char *key, int64_t now_ms)
 
 void host_free(struct host *host)
 {
+	free(host->history);
 	free(host);
 }
 

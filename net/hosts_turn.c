@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { LOW_TURN = 16 }; /* each sixteenth take serves the lowest ring that waits */
+enum { RETRY_POSTPONE_MS = 100 }; /* a retry beyond the budgets asks again after this */
 
 static struct host *next_host(struct hosts *hosts) REQUIRES(hosts->lock)
 {
@@ -23,12 +23,35 @@ static struct host *next_host(struct hosts *hosts) REQUIRES(hosts->lock)
 	return NULL;
 }
 
-static struct hosts_item *item_start(struct hosts *hosts, struct host *host, int64_t now_ms)
+/* Is it a retry beyond the budgets?  Then it goes back to wait, and others may go before
+ * it.  A probe is no load: its breaker lets out one at a time. */
+static bool retry_postponed(struct hosts *hosts, struct hosts_item *item, int64_t now_ms)
 	REQUIRES(hosts->lock)
 {
-	struct flow *flow = host_next_flow(host);
+	struct host *host = item->host;
+	int64_t start_ms = now_ms + RETRY_POSTPONE_MS;
+	int64_t first_ms = item->deadline_ms ? MIN(item->deadline_ms, start_ms) : start_ms;
+
+	if (!item->retry || host->breaker.state != BREAKER_CLOSED)
+		return false;
+	if (retry_share_allows(hosts->retries, hosts->in_flight) &&
+	    retry_budget_spend(&host->budget, now_ms))
+		return false;
+	if (heap_put(&hosts->timers, &item->timer, first_ms))
+		return false; /* no memory to wait: one more than the budget */
+	ring_drop(&item->link);
+	item->state = HOSTS_ITEM_LATER;
+	item->start_ms = start_ms;
+	flow_place(item->flow);
+	return true;
+}
+
+static void item_start(struct hosts *hosts, struct hosts_item *item, int64_t now_ms)
+	REQUIRES(hosts->lock)
+{
+	struct host *host = item->host;
+	struct flow *flow = item->flow;
 	struct pace_rules rules = host_rules(host, flow);
-	struct hosts_item *item = CONTAINER_OF(flow->items.next, struct hosts_item, link);
 
 	hosts_item_detach(hosts, item);
 	item->state = HOSTS_ITEM_RUNNING;
@@ -39,9 +62,27 @@ static struct hosts_item *item_start(struct hosts *hosts, struct host *host, int
 		retry_budget_earn(&host->budget);
 	hosts->in_flight++;
 	host->in_flight++;
+	host->starts++;
 	flow->in_flight++;
 	ring_drop(&flow->turn); /* behind the other owners */
 	flow_place(flow);
+}
+
+/* The host's next item, running; NULL: none may start. */
+static struct hosts_item *host_take(struct hosts *hosts, struct host *host, int64_t now_ms)
+	REQUIRES(hosts->lock)
+{
+	const struct flow *flow = host_next_flow(host);
+	struct hosts_item *item;
+
+	/* It stood in the ring since it was ready; a probe may have gone out meanwhile. */
+	if (!flow || host_full(host, flow) || host_ready_ms(host, flow, now_ms) > now_ms)
+		return NULL;
+	item = CONTAINER_OF(flow->items.next, struct hosts_item, link);
+	if (retry_postponed(hosts, item, now_ms) ||
+	    !breaker_try(&host->breaker, &item->breaker, now_ms, &item->generation))
+		return NULL;
+	item_start(hosts, item, now_ms);
 	return item;
 }
 
@@ -55,21 +96,12 @@ struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms)
 	lock_take(&hosts->lock);
 	while (!item && !weather_paused(&hosts->weather, now_ms) && (host = next_host(hosts))) {
 		enum breaker_state before = host->breaker.state;
-		const struct flow *flow = host_next_flow(host);
-		uint32_t generation;
 
 		ring_drop(&host->place);
-		/* It stood here since it was ready; a probe may have gone out meanwhile. */
-		if (flow && !host_full(host, flow) && host_ready_ms(host, flow, now_ms) <= now_ms &&
-		    breaker_try(&host->breaker,
-				&CONTAINER_OF(flow->items.next, struct hosts_item, link)->breaker,
-				now_ms, &generation)) {
-			item = item_start(hosts, host, now_ms);
-			item->generation = generation;
-			moved = host->breaker.state != before;
-			if (moved)
-				host_view_fill(host, now_ms, &view);
-		}
+		item = host_take(hosts, host, now_ms);
+		moved = host->breaker.state != before;
+		if (moved)
+			host_moved(hosts, host, before, now_ms, &view);
 		host_place(hosts, host, now_ms);
 	}
 	lock_drop(&hosts->lock);
@@ -90,6 +122,16 @@ static enum breaker_outcome breaker_outcome_of(enum verdict verdict)
 	}
 }
 
+/* An answer that the call took for an answer has its reason, too. */
+static enum err_code reason_of(const struct call_outcome *call, enum verdict verdict)
+{
+	if (call->code != ERR_NONE)
+		return call->code;
+	if (verdict == VERDICT_THROTTLED)
+		return ERR_FETCH_THROTTLED;
+	return verdict == VERDICT_BLOCKED ? ERR_FETCH_BLOCKED : ERR_FETCH_HTTP_5XX;
+}
+
 static void host_count(struct host *host, const struct hosts_outcome *outcome, enum verdict verdict,
 		       int64_t now_ms)
 {
@@ -100,7 +142,7 @@ static void host_count(struct host *host, const struct hosts_outcome *outcome, e
 	host->total.refused += verdict == VERDICT_BLOCKED;
 	if (verdict == VERDICT_SUCCESS || verdict == VERDICT_EXCLUDED)
 		return;
-	host->last_err = outcome->call.code;
+	host->last_err = reason_of(&outcome->call, verdict);
 	host->last_status = outcome->call.status;
 	host->last_err_ms = now_ms;
 }
@@ -114,7 +156,9 @@ static void host_learn(struct hosts *hosts, struct host *host, const struct flow
 	bool full = host->in_flight >= pace_limit(&host->pace, &rules);
 
 	if (verdict == VERDICT_THROTTLED) {
-		pace_trouble(&host->pace);
+		/* Those under way when the host asked for quiet are the same trouble. */
+		if (now_ms >= host->throttle.until_ms)
+			pace_trouble(&host->pace);
 		if (throttle_hit(&host->throttle, outcome->retry_after_ms, now_ms))
 			host_dirty(hosts, host);
 	} else if (outcome->call.code == ERR_FETCH_TIMEOUT) {
@@ -130,19 +174,22 @@ static bool breaker_learn(struct hosts *hosts, struct host *host, const struct h
 	REQUIRES(hosts->lock)
 {
 	struct breaker_policy policy = item->breaker;
+	bool moved;
 
 	policy.open_ms = MAX(policy.open_ms, host->open_ms);
-	if (!breaker_result(&host->breaker, &policy, item->generation, breaker_outcome_of(verdict),
-			    outcome->first_byte_ms, now_ms, &hosts->rng))
-		return false;
-	if (host->breaker.state == BREAKER_OPEN) {
+	moved = breaker_result(&host->breaker, &policy, item->generation,
+			       breaker_outcome_of(verdict), outcome->first_byte_ms, now_ms,
+			       &hosts->rng);
+	if (verdict == VERDICT_FAILURE || verdict == VERDICT_THROTTLED)
+		breaker_extend(&host->breaker,
+			       now_ms + MIN(outcome->retry_after_ms, THROTTLE_MS_MAX));
+	if (moved && host->breaker.state == BREAKER_OPEN) {
 		host->total.opens++;
 		host_end_unwilling(hosts, host);
-	} else {
+	} else if (moved) {
 		pace_slow_start(&host->pace);
 	}
-	host_dirty(hosts, host);
-	return true;
+	return moved;
 }
 
 /* Did the name fail to resolve because no name does?  Addresses tell nothing. */
@@ -162,11 +209,13 @@ enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 {
 	enum verdict verdict = outcome_verdict(&outcome->call);
 	struct host *host = item->host;
+	enum breaker_state before;
 	struct host_view view;
 	bool moved;
 
 	assert(item->state == HOSTS_ITEM_RUNNING);
 	lock_take(&hosts->lock);
+	before = host->breaker.state;
 	if (names_fail(hosts, host, &outcome->call, now_ms))
 		verdict = VERDICT_EXCLUDED;
 	host_count(host, outcome, verdict, now_ms);
@@ -180,7 +229,7 @@ enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 	host->in_flight--;
 	item->flow->in_flight--;
 	if (moved)
-		host_view_fill(host, now_ms, &view);
+		host_moved(hosts, host, before, now_ms, &view);
 	flow_settle(hosts, item->flow, now_ms);
 	host_place(hosts, host, now_ms);
 	lock_drop(&hosts->lock);

@@ -10,6 +10,7 @@
 #include "service/daemon.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "net/fetch.h"
 #include "net/guard.h"
@@ -289,12 +290,56 @@ static void fetch_room(void *ctx)
 		engine_fetch_room(api->engine);
 }
 
+struct host_note {
+	struct op_note note;
+	char data[512]; /* a key, and words of ours */
+};
+
+static void host_noted(struct store_op *op)
+{
+	free(op->ctx);
+}
+
+/* The move as an event; one that finds no memory or no store is only logged. */
+static void host_tell(struct api *api, const struct host_view *host)
+{
+	struct host_note *told = calloc(1, sizeof(*told));
+	struct buf data = BUF(sizeof(told->data) - 1);
+	struct json_out out = JSON_OUT(&data);
+	int64_t now_ms = clock_wall_ms();
+	int64_t left_ms = host->open_left_ms;
+	struct err err;
+
+	if (!told)
+		return;
+	json_out_object(&out, NULL);
+	json_out_text(&out, "key", host->key);
+	json_out_text(&out, "from", breaker_state_name(host->from));
+	json_out_text(&out, "to", breaker_state_name(host->state));
+	json_out_text(&out, "reason", breaker_reason_name(host->reason));
+	json_out_instant(&out, "until", left_ms > 0 && left_ms != INT64_MAX ? now_ms + left_ms : 0);
+	json_out_end(&out, '}');
+	if (buf_ok(&data))
+		snprintf(told->data, sizeof(told->data), "%s", buf_text(&data));
+	told->note = (struct op_note){
+		.op = {.kind = OP_NOTE, .lazy = true, .done = host_noted, .ctx = told},
+		.at_ms = now_ms,
+		.type = EVENT_HOST,
+		.data = told->data,
+	};
+	if (!buf_ok(&data) || !api->store || store_put(api->store, &told->note.op, &err))
+		free(told);
+	buf_done(&data);
+}
+
 static void host_changed(void *ctx, const struct host_view *host)
 {
 	struct api *api = ctx;
 
 	atomic_fetch_add_explicit(&api->breaker_moves[host->state], 1, memory_order_relaxed);
-	log_info("breaker", "host", host->key, "state", breaker_state_name(host->state));
+	log_info("breaker", "host", host->key, "state", breaker_state_name(host->state), "reason",
+		 breaker_reason_name(host->reason));
+	host_tell(api, host);
 }
 
 static int fetcher_make(struct daemon *daemon, const struct config *config, struct err *err)

@@ -86,12 +86,14 @@ void all_events(struct request *request);
 /* api_handlers.c */
 void handler_list(struct request *request);
 void handler_show(struct request *request);
-/* api_hosts.c */
+/* api_hosts_list.c */
 void host_list(struct request *request);
+/* api_hosts.c */
 void host_show(struct request *request);
 void host_open(struct request *request);
 void host_close(struct request *request);
 void host_reset(struct request *request);
+void host_patch(struct request *request);
 /* api_system.c */
 void pool_show(struct request *request);
 void livez(struct request *request);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* api_hosts.c - /v1/hosts: what the fetch engine knows about each host, and the
- * switches for its breaker.
+/* api_hosts.c - /v1/hosts/{key}: what the fetch engine knows about a host, the switches
+ * for its breaker, and its limits.  api_hosts_list.c has the list.
  */
-#include "service/http/api.h"
-#include "service/http/api_query.h"
+#include "service/http/api_host.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "net/fetch.h"
-#include "net/hosts.h"
+#include "base/mistakes.h"
+#include "base/spec.h"
 #include "net/url.h"
 
 #include <string.h>
@@ -25,6 +24,7 @@ static void breaker_out(const struct host_view *host, struct json_out *out)
 {
 	json_out_object(out, "breaker");
 	json_out_text(out, "state", breaker_state_name(host->state));
+	json_out_text(out, "reason", breaker_reason_name(host->reason));
 	json_out_bool(out, "forced", host->force != BREAKER_FREE);
 	json_out_int(out, "in_state_ms", host->in_state_ms);
 	instant_out(out, "open_until", host->open_left_ms);
@@ -32,6 +32,7 @@ static void breaker_out(const struct host_view *host, struct json_out *out)
 	json_out_int(out, "consecutive_failures", host->consecutive_failures);
 	json_out_int(out, "window_calls", host->window.calls);
 	json_out_int(out, "window_failures", host->window.failures);
+	json_out_int(out, "window_slow", host->window.slow);
 	json_out_end(out, '}');
 }
 
@@ -43,6 +44,20 @@ static void limits_out(const struct host_view *host, struct json_out *out)
 	json_out_int(out, "delay_ms", host->delay_ms);
 	json_out_int(out, "crawl_delay_ms", host->crawl_delay_ms);
 	instant_out(out, "throttled_until", host->throttled_left_ms);
+	json_out_object(out, "operator");
+	if (host->limits.limit_max)
+		json_out_int(out, "concurrency", host->limits.limit_max);
+	else
+		json_out_null(out, "concurrency");
+	if (host->limits.rate_per_s > 0)
+		json_out_double(out, "rate_per_s", host->limits.rate_per_s);
+	else
+		json_out_null(out, "rate_per_s");
+	if (host->limits.delay_ms)
+		json_out_int(out, "delay_ms", host->limits.delay_ms);
+	else
+		json_out_null(out, "delay_ms");
+	json_out_end(out, '}');
 	json_out_end(out, '}');
 }
 
@@ -59,7 +74,24 @@ static void totals_out(const struct host_view *host, struct json_out *out)
 	json_out_end(out, '}');
 }
 
-static void host_out(const struct host_view *host, struct json_out *out)
+static void history_out(const struct host_history *history, int64_t now_ms, struct json_out *out)
+{
+	json_out_array(out, "history");
+	for (unsigned i = 0; i < history->count; i++) {
+		const struct host_move *move = &history->moves[i];
+
+		json_out_object(out, NULL);
+		json_out_instant(out, "at", clock_wall_ms() + move->at_ms - now_ms);
+		json_out_text(out, "from", breaker_state_name(move->from));
+		json_out_text(out, "to", breaker_state_name(move->to));
+		json_out_text(out, "reason", breaker_reason_name(move->reason));
+		json_out_end(out, '}');
+	}
+	json_out_end(out, ']');
+}
+
+void host_out(const struct host_view *host, const struct host_history *history, int64_t now_ms,
+	      struct json_out *out)
 {
 	json_out_object(out, NULL);
 	json_out_text(out, "key", host->key);
@@ -69,82 +101,39 @@ static void host_out(const struct host_view *host, struct json_out *out)
 	limits_out(host, out);
 	json_out_text(out, "last_error", host->last_err ? err_name(host->last_err) : NULL);
 	json_out_int(out, "last_status", host->last_status);
+	json_out_instant(out, "last_error_at",
+			 host->last_err ? clock_wall_ms() - host->last_err_ago_ms : 0);
 	totals_out(host, out);
+	if (history)
+		history_out(history, now_ms, out);
 	json_out_end(out, '}');
 }
 
-static struct hosts *hosts_of(const struct request *request)
+struct hosts *hosts_of(const struct request *request)
 {
 	return fetcher_hosts(api_of(request)->fetcher);
-}
-
-/* -1: none of the states; -2: not a state. */
-static int state_wanted(const char *name)
-{
-	if (!name)
-		return -1;
-	for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
-		if (strcmp(breaker_state_name((enum breaker_state)state), name) == 0)
-			return state;
-	return -2;
-}
-
-void host_list(struct request *request)
-{
-	static const char *const known[] = {"state", "q", "limit", "cursor", NULL};
-	struct hosts_filter filter = {
-		.after = request_query(request, "cursor"),
-		.contains = request_query(request, "q"),
-		.state = state_wanted(request_query(request, "state")),
-	};
-	struct buf body = BUF(REPLY_BYTES_MAX);
-	struct json_out out = JSON_OUT(&body);
-	struct host_view *views;
-	unsigned limit;
-	size_t count;
-	struct err err;
-
-	if (request_query_check(request, known, &err) || query_limit(request, &limit, &err)) {
-		reply_problem(request, &err);
-		return;
-	}
-	if (filter.state == -2) {
-		problem_hint(request, "closed, open or half-open");
-		reply_problemf(request, ERR_BAD_PARAMETER, "state '%s' is not a breaker's",
-			       request_query(request, "state"));
-		return;
-	}
-	views = arena_array(request_arena(request), limit, sizeof(*views));
-	if (!views) {
-		reply_problemf(request, ERR_NO_MEMORY, "no memory for %u hosts", limit);
-		return;
-	}
-	count = hosts_list(hosts_of(request), &filter, clock_ms(), views, limit);
-	json_out_object(&out, NULL);
-	json_out_array(&out, "items");
-	for (size_t i = 0; i < count; i++)
-		host_out(&views[i], &out);
-	json_out_end(&out, ']');
-	json_out_text(&out, "next_cursor", count == limit ? views[count - 1].key : NULL);
-	json_out_end(&out, '}');
-	reply_json(request, 200, &body);
 }
 
 void host_show(struct request *request)
 {
 	struct buf body = BUF(REPLY_BYTES_MAX);
 	struct json_out out = JSON_OUT(&body);
+	struct host_history history;
+	int64_t now_ms = clock_ms();
 	struct host_view view;
 	struct err err;
 
-	if (hosts_get(hosts_of(request), request_param(request, "key"), clock_ms(), &view, &err)) {
+	if (hosts_get(hosts_of(request), request_param(request, "key"), now_ms, &view, &history,
+		      &err)) {
 		problem_hint(request, "GET /v1/hosts; keys look like https:example.com:443");
 		reply_problem(request, &err);
 		return;
 	}
-	host_out(&view, &out);
+	host_out(&view, &history, now_ms, &out);
 	reply_json(request, 200, &body);
 }
+
+/* ---- steering ---- */
 
 /* A breaker may be forced before the first fetch, so the host need not be known yet;
  * but its key must be one that a URL can have. */
@@ -166,19 +155,37 @@ static bool key_is_possible(struct request *request, const char *key)
 	return its_key && strcmp(its_key, key) == 0;
 }
 
-static void force(struct request *request, enum breaker_force how)
+/* The key of the path; NULL: answered. */
+static const char *key_read(struct request *request)
 {
 	const char *key = request_param(request, "key");
+
+	if (key_is_possible(request, key))
+		return key;
+	problem_hint(request, "keys look like https:example.com:443");
+	reply_problemf(request, ERR_NOT_FOUND, "no host has the key '%.80s'", key);
+	return NULL;
+}
+
+/* What could not be done; the table may be full of hosts in use. */
+static void steering_failed(struct request *request, struct err *err)
+{
+	if (err->code == ERR_LIMIT)
+		err->code = ERR_TOO_MANY_REQUESTS;
+	reply_problem(request, err);
+}
+
+static void force(struct request *request, enum breaker_force how)
+{
+	const char *key = key_read(request);
 	struct err err;
 
-	if (!key_is_possible(request, key)) {
-		problem_hint(request, "keys look like https:example.com:443");
-		reply_problemf(request, ERR_NOT_FOUND, "no host has the key '%.80s'", key);
-	} else if (hosts_force(hosts_of(request), key, how, clock_ms(), &err)) {
-		reply_problem(request, &err);
-	} else {
+	if (!key)
+		return;
+	if (hosts_force(hosts_of(request), key, how, clock_ms(), &err))
+		steering_failed(request, &err);
+	else
 		host_show(request);
-	}
 }
 
 void host_open(struct request *request)
@@ -197,6 +204,87 @@ void host_reset(struct request *request)
 
 	if (hosts_reset(hosts_of(request), request_param(request, "key"), clock_ms(), &err))
 		reply_problem(request, &err);
+	else
+		host_show(request);
+}
+
+/* ---- PATCH: limits ---- */
+
+static const struct param limit_params[] = {
+	{.name = "concurrency",
+	 .kind = PARAM_INT,
+	 .min = 1,
+	 .max = HOSTS_PER_HOST_INSIDE_MAX,
+	 .summary = "In flight at once, over all jobs"},
+	{.name = "rate_per_s",
+	 .kind = PARAM_NUMBER,
+	 .min = 0.001,
+	 .max = HOST_RATE_PER_S_MAX,
+	 .summary = "Starts a second, over all jobs"},
+	{.name = "delay",
+	 .kind = PARAM_DURATION,
+	 .min = 1,
+	 .max = HOST_DELAY_MS_MAX,
+	 .summary = "Between two starts, at least"},
+	{0},
+};
+
+/* The limits of the body, and which of them it names; -1: answered. */
+static int limits_read(struct request *request, struct hosts_limits *ret, unsigned *ret_which)
+{
+	struct json_place place = {0};
+	struct mistakes mistakes;
+	struct json *json;
+	struct err err;
+	size_t len;
+	const char *body = request_body(request, &len);
+	int rc = 0;
+
+	if (json_parse(body, len, &json, &place, &err)) {
+		reply_json_error(request, &err, &place);
+		return -1;
+	}
+	mistakes_init(&mistakes);
+	if (json_kind(json) != JSON_OBJECT || json_count(json) == 0)
+		mistake_hint(&mistakes,
+			     mistake_add(&mistakes, "", "wrong-type", "a patch is an object"),
+			     "{\"concurrency\":4}; concurrency, rate_per_s and delay can be "
+			     "changed, null removes a limit");
+	else
+		spec_check(limit_params, json, "", &mistakes);
+	if (mistakes.count > 0) {
+		reply_mistakes(request, &mistakes);
+		rc = -1;
+	}
+	mistakes_done(&mistakes);
+	ret->limit_max = (unsigned)spec_int(json, "concurrency", 0);
+	ret->rate_per_s = spec_number(json, "rate_per_s", 0);
+	ret->delay_ms = spec_duration(json, "delay", 0);
+	*ret_which = (json_get(json, "concurrency") ? HOSTS_LIMIT_MAX : 0) |
+		     (json_get(json, "rate_per_s") ? HOSTS_LIMIT_RATE : 0) |
+		     (json_get(json, "delay") ? HOSTS_LIMIT_DELAY : 0);
+	json_free(json);
+	return rc;
+}
+
+void host_patch(struct request *request)
+{
+	static const char *const known[] = {NULL};
+	const char *key = key_read(request);
+	struct hosts_limits limits;
+	struct err err;
+	unsigned which;
+
+	if (!key)
+		return;
+	if (request_query_check(request, known, &err)) {
+		reply_problem(request, &err);
+		return;
+	}
+	if (limits_read(request, &limits, &which))
+		return;
+	if (hosts_limit(hosts_of(request), key, &limits, which, clock_ms(), &err))
+		steering_failed(request, &err);
 	else
 		host_show(request);
 }

@@ -29,6 +29,7 @@ const struct route api_routes[] = {
 	{METHOD_GET,    "/v1/handlers/{name}",    handler_show,     0, SCOPE_READ,  0},
 	{METHOD_GET,    "/v1/hosts",              host_list,        0, SCOPE_READ,  0},
 	{METHOD_GET,    "/v1/hosts/{key}",        host_show,        0, SCOPE_READ,  0},
+	{METHOD_PATCH,  "/v1/hosts/{key}",        host_patch,       ROUTE_BODY, SCOPE_ADMIN, 0},
 	{METHOD_POST,   "/v1/hosts/{key}/open",   host_open,        0, SCOPE_ADMIN, 0},
 	{METHOD_POST,   "/v1/hosts/{key}/close",  host_close,       0, SCOPE_ADMIN, 0},
 	{METHOD_POST,   "/v1/hosts/{key}/reset",  host_reset,       0, SCOPE_ADMIN, 0},

@@ -220,6 +220,7 @@ def test_each_operation_answers_as_it_is_written(jobs, origin):
             (200, "GET", f"{done}/results?limit=1", None, {}),
             (200, "GET", "/v1/hosts?limit=1", None, {}),
             (200, "GET", f"/v1/hosts/{origin.key}", None, {}),
+            (200, "PATCH", f"/v1/hosts/{origin.key}", {"concurrency": 64}, {}),
             (200, "POST", f"/v1/hosts/{origin.key}/open", None, {}),
             (200, "POST", f"/v1/hosts/{origin.key}/close", None, {}),
             (200, "POST", f"/v1/hosts/{origin.key}/reset", None, {}),

@@ -141,7 +141,7 @@ static void a_breaker_opens_and_closes_again(void **state)
 	assert_int_equal(origin_hits(world.origin, target), 12);
 	assert_int_equal(world.changes, 3); /* open, half-open, closed */
 	assert_int_equal(hosts_get(fetcher_hosts(world.fetcher), world.results[0]->host_key,
-				   clock_ms(), &host, &err),
+				   clock_ms(), &host, NULL, &err),
 			 0);
 	assert_int_equal(host.state, BREAKER_CLOSED);
 	assert_int_equal(host.trips, 1);

@@ -231,7 +231,7 @@ static void an_open_breaker_parks_or_ends(void **state)
 	hosts_look(hosts, &patient, T0, &view);
 	assert_int_equal(view.reason, ERR_FETCH_CIRCUIT_OPEN);
 	assert_int_equal(view.until_ms, hosts_wake_ms(hosts));
-	assert_int_equal(hosts_get(hosts, key_a, T0, &host, &err), 0);
+	assert_int_equal(hosts_get(hosts, key_a, T0, &host, NULL, &err), 0);
 	assert_int_equal(host.state, BREAKER_OPEN);
 	assert_int_equal(host.open_left_ms, view.until_ms - T0);
 	assert_int_equal(host.queued, 1);
@@ -290,7 +290,7 @@ static void a_dead_resolver_pauses_all_and_blames_nobody(void **state)
 	}
 	assert_null(hosts_take(hosts, T0));
 	assert_int_equal(hosts_wake_ms(hosts), T0 + 15000);
-	assert_int_equal(hosts_get(hosts, key[19], T0, &view, &err), 0);
+	assert_int_equal(hosts_get(hosts, key[19], T0, &view, NULL, &err), 0);
 	assert_int_equal(view.total.failures, 0);
 	assert_null(hosts_ended(hosts, T0 + 15000));
 	assert_ptr_equal(hosts_take(hosts, T0 + 15000), &items[20]);
@@ -341,9 +341,9 @@ static void the_table_is_bounded_and_forgets_the_healthy(void **state)
 	assert_int_equal(hosts_reset(hosts, key_b, T0, &err), 0);
 	hosts_save(hosts, T0);
 	add(hosts, &item, T0);
-	assert_int_equal(hosts_get(hosts, key_b, T0, &view, &err), -1);
+	assert_int_equal(hosts_get(hosts, key_b, T0, &view, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_NOT_FOUND);
-	assert_int_equal(hosts_get(hosts, key_a, T0, &view, &err), 0);
+	assert_int_equal(hosts_get(hosts, key_a, T0, &view, NULL, &err), 0);
 	assert_true(hosts_remove(hosts, &item, T0));
 	hosts_free(hosts);
 }
@@ -365,7 +365,7 @@ static void the_list_is_sorted_filtered_and_goes_on(void **state)
 	assert_int_equal(hosts_list(hosts, &filter, T0, views, 3), 3);
 	assert_string_equal(views[0].key, "http:h0.example:80");
 	assert_string_equal(views[2].key, "http:h2.example:80");
-	filter.after = "http:h7.example:80";
+	filter.after_key = "http:h7.example:80";
 	assert_int_equal(hosts_list(hosts, &filter, T0, views, 3), 2);
 	assert_string_equal(views[0].key, "http:h8.example:80");
 	filter = (struct hosts_filter){.state = BREAKER_OPEN};
@@ -387,7 +387,7 @@ static void what_was_saved_comes_back(void **state)
 
 	(void)state;
 	hosts_force(hosts, key_a, BREAKER_FORCED_OPEN, T0, &err);
-	hosts_limit(hosts, key_a, &limits, T0, &err);
+	hosts_limit(hosts, key_a, &limits, 7, T0, &err);
 	assert_int_equal(woken, 2);
 	hosts_save(hosts, T0);
 	assert_string_equal(saved_key, key_a);
@@ -395,17 +395,524 @@ static void what_was_saved_comes_back(void **state)
 
 	hosts = table_open(0);
 	hosts_import(hosts, saved_key, saved, saved_len - 1, 0, T0);
-	assert_int_equal(hosts_get(hosts, key_a, T0, &view, &err), -1);
+	assert_int_equal(hosts_get(hosts, key_a, T0, &view, NULL, &err), -1);
 	hosts_import(hosts, saved_key, saved, saved_len, 5000, 77);
-	assert_int_equal(hosts_get(hosts, key_a, 77, &view, &err), 0);
+	assert_int_equal(hosts_get(hosts, key_a, 77, &view, NULL, &err), 0);
 	assert_int_equal(view.state, BREAKER_OPEN);
 	assert_int_equal(view.force, BREAKER_FORCED_OPEN);
 	assert_int_equal(view.limit_max, 3);
-	assert_true(view.rate_per_s == 2.5);
+	assert_true(view.limits.rate_per_s == 2.5);
 	assert_int_equal(hosts_reset(hosts, key_a, 77, &err), 0);
-	hosts_limit(hosts, key_a, &(struct hosts_limits){0}, 77, &err);
-	hosts_save(hosts, 77);
-	assert_int_equal(saved_len, 0); /* healthy again: forgotten */
+	hosts_free(hosts);
+}
+
+static void finish_after(struct hosts *hosts, struct hosts_item *item, int status,
+			 int64_t retry_after_ms, int64_t now_ms)
+{
+	const struct hosts_outcome outcome = {
+		.call = {.status = status, .retry_after = retry_after_ms >= 0},
+		.first_byte_ms = 5,
+		.retry_after_ms = retry_after_ms};
+
+	hosts_finish(hosts, item, &outcome, now_ms);
+}
+
+static struct host_view view_of(struct hosts *hosts, const char *key, int64_t now_ms)
+{
+	struct host_view view = {.queued = 0};
+	struct err err;
+
+	assert_int_equal(hosts_get(hosts, key, now_ms, &view, NULL, &err), 0);
+	return view;
+}
+
+/* How many items start at one instant; they go on running. */
+static unsigned take_all(struct hosts *hosts, int64_t now_ms)
+{
+	unsigned count = 0;
+
+	assert_null(hosts_ended(hosts, now_ms));
+	while (hosts_take(hosts, now_ms))
+		count++;
+	return count;
+}
+
+static void low_priority_is_served_at_a_busy_host(void **state)
+{
+	/* Endless critical work at one host: each sixteenth start is the low owner's. */
+	struct hosts_item items[40];
+	struct hosts *hosts = table_open(0);
+	char order[64];
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		items[i] = item_of(key_a, i < 36 ? 1 : 2);
+		items[i].priority = i < 36 ? HOSTS_CRITICAL : HOSTS_LOW;
+		add(hosts, &items[i], T0);
+	}
+	drain(hosts, T0, order);
+	assert_string_equal(order, "1111111111111112111111111111111211111122");
+	hosts_free(hosts);
+}
+
+static void retries_keep_the_global_share(void **state)
+{
+	/* 20 % of what is in flight, at least three: of 20 due at once at 20 hosts. */
+	static const struct {
+		unsigned firsts, retries;
+	} cases[] = {{0, 3}, {10, 3}, {20, 4}, {40, 9}};
+
+	(void)state;
+	for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+		struct hosts *hosts = table_open(0);
+		struct hosts_item items[60];
+		char key[20][32];
+
+		for (unsigned i = 0; i < cases[c].firsts; i++) {
+			items[i] = item_of(key_a, 1);
+			add(hosts, &items[i], T0);
+		}
+		assert_int_equal(take_all(hosts, T0), cases[c].firsts);
+		for (unsigned i = 0; i < 20; i++) {
+			snprintf(key[i], sizeof(key[i]), "http:h%u.example:80", i);
+			items[40 + i] = item_of(key[i], 1);
+			items[40 + i].retry = true;
+			items[40 + i].start_ms = T0 + 10;
+			add(hosts, &items[40 + i], T0);
+		}
+		assert_int_equal(take_all(hosts, T0 + 10), cases[c].retries);
+		assert_int_equal(hosts_wake_ms(hosts), T0 + 110);
+		for (unsigned i = 0; i < 60; i++)
+			if ((i < cases[c].firsts || i >= 40) && !hosts_remove(hosts, &items[i], T0))
+				finish(hosts, &items[i], ERR_NONE, 200, T0);
+		hosts_free(hosts);
+	}
+}
+
+static void a_host_has_a_budget_of_retries(void **state)
+{
+	/* Ten of twelve go at once; the eleventh when 0.2 a second made one: after 5 s. */
+	struct hosts_item items[12];
+	struct hosts *hosts = table_open(0);
+	char order[32];
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		items[i] = item_of(key_a, (uint64_t)(i < 10 ? i : 10 + i - 10));
+		items[i].retry = true;
+		add(hosts, &items[i], T0);
+	}
+	drain(hosts, T0, order);
+	assert_int_equal(strlen(order), 10);
+	for (int64_t now_ms = T0; now_ms < T0 + 5000; now_ms += 100) {
+		assert_null(hosts_ended(hosts, now_ms));
+		assert_null(hosts_take(hosts, now_ms));
+	}
+	assert_null(hosts_ended(hosts, T0 + 5000));
+	drain(hosts, T0 + 5000, order);
+	assert_int_equal(strlen(order), 1);
+	for (int i = 0; i < 12; i++)
+		hosts_remove(hosts, &items[i], T0 + 5000);
+	hosts_free(hosts);
+}
+
+static void a_burst_of_429_is_one_incident(void **state)
+{
+	/* Six in flight are all told to wait: the limit halves once, from 8 to 4. */
+	struct hosts_item items[8];
+	struct hosts *hosts = table_open(0);
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		items[i] = item_of(key_a, 1);
+		items[i].per_host = 8;
+		add(hosts, &items[i], T0);
+	}
+	assert_int_equal(take_all(hosts, T0), 8);
+	for (int i = 0; i < 6; i++)
+		finish_after(hosts, &items[i], 429, 30000, T0 + i);
+	assert_int_equal(view_of(hosts, key_a, T0 + 6).limit, 4);
+	assert_int_equal(view_of(hosts, key_a, T0 + 5).throttled_left_ms, 30000);
+	finish_after(hosts, &items[6], 200, -1, T0 + 6);
+	finish_after(hosts, &items[7], 200, -1, T0 + 6);
+	assert_int_equal(view_of(hosts, key_a, T0 + 6).total.throttled, 6);
+	assert_int_equal(view_of(hosts, key_a, T0 + 6).window.failures, 0);
+	assert_int_equal(view_of(hosts, key_a, T0 + 6).last_err, ERR_FETCH_THROTTLED);
+	hosts_free(hosts);
+}
+
+static void retry_after_extends_the_open_time(void **state)
+{
+	/* The fifth 500 says Retry-After: 120, which is beyond 15 s ± 15 %. */
+	struct hosts_item items[5];
+	struct hosts *hosts = table_open(0);
+	struct host_view view;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		items[i] = item_of(key_a, 1);
+		add(hosts, &items[i], T0);
+	}
+	assert_int_equal(take_all(hosts, T0), 5);
+	for (int i = 0; i < 5; i++)
+		finish_after(hosts, &items[i], 500, i == 4 ? 120000 : -1, T0);
+	view = view_of(hosts, key_a, T0);
+	assert_int_equal(view.state, BREAKER_OPEN);
+	assert_int_equal(view.open_left_ms, 120000);
+	hosts_free(hosts);
+}
+
+static void the_longest_open_time_asked_for_wins(void **state)
+{
+	/* One owner asks for 60 s, another has the default of 15: 60 s ± 15 % while both wait. */
+	struct hosts_item items[5], other = item_of(key_a, 2);
+	struct hosts *hosts = table_open(0);
+
+	(void)state;
+	other.breaker.open_ms = 60000;
+	other.start_ms = T0 + 1000;
+	add(hosts, &other, T0);
+	for (int i = 0; i < 5; i++) {
+		items[i] = item_of(key_a, 1);
+		add(hosts, &items[i], T0);
+	}
+	assert_int_equal(take_all(hosts, T0), 5);
+	for (int i = 0; i < 5; i++)
+		finish(hosts, &items[i], ERR_FETCH_CONNECT, 0, T0);
+	assert_in_range(view_of(hosts, key_a, T0).open_left_ms, 51000, 69000);
+	assert_true(hosts_remove(hosts, &other, T0));
+	hosts_free(hosts);
+}
+
+static void half_refused_of_ten_stops_an_owner(void **state)
+{
+	/* 401, 403 and 451 count, from the first one on; with credentials none does. */
+	static const struct {
+		const char *rule;
+		const char *statuses; /* 2: 200, 1: 401, 3: 403, 5: 451, 4: 404 */
+		bool credentials, blocked;
+	} cases[] = {
+		{"nine of nine are too few", "333333333", false, false},
+		{"ten of ten", "3333333333", false, true},
+		{"any of the three", "1351351351", false, true},
+		{"half of eleven", "32323232323", false, true},
+		{"a third of fifteen", "322322322322322", false, false},
+		{"what came before the first refusal is forgotten", "222222222333333333", false,
+		 false},
+		{"404 is an answer", "4444444444444", false, false},
+		{"it is about the credentials", "3333333333333", true, false},
+	};
+	static const int status_of[] = {0, 401, 200, 403, 404, 451};
+
+	(void)state;
+	for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+		struct hosts_item item = item_of(key_a, 1);
+		struct hosts *hosts = table_open(0);
+
+		for (const char *at = cases[c].statuses; *at; at++) {
+			struct hosts_outcome outcome = {.call.status = status_of[*at - '0'],
+							.retry_after_ms = -1,
+							.credentials = cases[c].credentials};
+
+			add(hosts, &item, T0);
+			if (!hosts_take(hosts, T0))
+				fail_msg("%s: too early", cases[c].rule);
+			hosts_finish(hosts, &item, &outcome, T0);
+		}
+		add(hosts, &item, T0);
+		if (!hosts_take(hosts, T0) != cases[c].blocked)
+			fail_msg("%s", cases[c].rule);
+		if (!hosts_remove(hosts, &item, T0))
+			finish(hosts, &item, ERR_NONE, 200, T0);
+		hosts_free(hosts);
+	}
+}
+
+static void an_item_says_why_it_waits_and_until_when(void **state)
+{
+	/* The open breaker, then a probe that is out, the throttle clock, a back-off. */
+	struct hosts_item items[5], waits = item_of(key_a, 1), later = item_of(key_a, 1);
+	struct hosts *hosts = table_open(0);
+	struct hosts_item_view view;
+	int64_t open_ms;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		items[i] = item_of(key_a, 1);
+		add(hosts, &items[i], T0);
+	}
+	assert_int_equal(take_all(hosts, T0), 5);
+	for (int i = 0; i < 5; i++)
+		finish(hosts, &items[i], ERR_FETCH_CONNECT, 0, T0);
+	open_ms = T0 + view_of(hosts, key_a, T0).open_left_ms;
+	add(hosts, &waits, T0);
+	later.start_ms = T0 + 60000;
+	add(hosts, &later, T0);
+	add(hosts, &items[0], T0);
+	items[1].start_ms = T0 + 10;
+	add(hosts, &items[1], T0);
+
+	hosts_look(hosts, &waits, T0, &view);
+	assert_int_equal(view.reason, ERR_FETCH_CIRCUIT_OPEN);
+	assert_int_equal(view.until_ms, open_ms);
+	hosts_look(hosts, &items[1], T0, &view); /* its back-off ends sooner */
+	assert_int_equal(view.reason, ERR_FETCH_CIRCUIT_OPEN);
+	assert_int_equal(view.until_ms, open_ms);
+	hosts_look(hosts, &later, T0, &view); /* its back-off ends later */
+	assert_int_equal(view.reason, ERR_NONE);
+	assert_int_equal(view.until_ms, T0 + 60000);
+
+	assert_null(hosts_ended(hosts, open_ms));
+	assert_ptr_equal(hosts_take(hosts, open_ms), &waits);
+	hosts_look(hosts, &items[0], open_ms, &view);
+	assert_int_equal(view.reason, ERR_FETCH_CIRCUIT_OPEN);
+	assert_true(view.until_ms == INT64_MAX);
+	finish_after(hosts, &waits, 429, 5000, open_ms);
+	hosts_look(hosts, &items[0], open_ms, &view);
+	assert_int_equal(view.reason, ERR_FETCH_THROTTLED);
+	assert_int_equal(view.until_ms, open_ms + 5000);
+	for (int i = 0; i < 2; i++)
+		assert_true(hosts_remove(hosts, &items[i], open_ms));
+	assert_true(hosts_remove(hosts, &later, open_ms));
+	hosts_free(hosts);
+}
+
+static void an_operators_limits_hold_from_now_on(void **state)
+{
+	/* Two at once instead of eight; then a rate of 5 in a second; then 400 ms between. */
+	struct hosts_limits limits = {.limit_max = 2, .rate_per_s = 5, .delay_ms = 400};
+	struct hosts_item items[16];
+	struct hosts *hosts = table_open(0);
+	char order[32];
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < 16; i++) {
+		items[i] = item_of(key_a, 1);
+		items[i].per_host = 8;
+		add(hosts, &items[i], T0);
+	}
+	assert_int_equal(hosts_limit(hosts, key_a, &limits, HOSTS_LIMIT_MAX, T0, &err), 0);
+	assert_int_equal(take_all(hosts, T0), 2);
+	assert_true(view_of(hosts, key_a, T0).limits.rate_per_s == 0);
+	finish(hosts, &items[0], ERR_NONE, 200, T0);
+	finish(hosts, &items[1], ERR_NONE, 200, T0);
+	assert_int_equal(hosts_limit(hosts, key_a, &limits, HOSTS_LIMIT_RATE, T0, &err), 0);
+	drain(hosts, T0, order);
+	assert_int_equal(strlen(order), 5);
+	limits.limit_max = 0;
+	limits.rate_per_s = 0;
+	assert_int_equal(hosts_limit(hosts, key_a, &limits, 7, T0, &err), 0);
+	drain(hosts, T0, order);
+	assert_int_equal(strlen(order), 1);
+	assert_in_range(hosts_wake_ms(hosts), T0 + 200, T0 + 600);
+	limits.delay_ms = 0;
+	assert_int_equal(hosts_limit(hosts, key_a, &limits, 7, T0 + 600, &err), 0);
+	assert_null(hosts_ended(hosts, T0 + 600));
+	drain(hosts, T0 + 600, order);
+	assert_int_equal(strlen(order), 8);
+	hosts_free(hosts);
+}
+
+static unsigned moves_told;
+static struct host_view last_told;
+
+static void on_changed(void *ctx, const struct host_view *host)
+{
+	(void)ctx;
+	moves_told++;
+	last_told = *host;
+}
+
+static void each_move_is_told_and_the_last_sixteen_are_kept(void **state)
+{
+	/* Opened and closed by hand ten times: 20 moves told, the last 16 remembered. */
+	const struct hosts_config config = {.seed = 5, .changed = on_changed};
+	struct host_history history;
+	struct host_view view;
+	struct hosts *hosts;
+	struct err err;
+
+	(void)state;
+	moves_told = 0;
+	hosts = hosts_new(&config, &err);
+	assert_non_null(hosts);
+	for (int i = 0; i < 20; i++)
+		hosts_force(hosts, key_a, i % 2 ? BREAKER_FORCED_CLOSED : BREAKER_FORCED_OPEN,
+			    T0 + i, &err);
+	assert_int_equal(moves_told, 20);
+	assert_int_equal(last_told.from, BREAKER_OPEN);
+	assert_int_equal(last_told.state, BREAKER_CLOSED);
+	assert_int_equal(last_told.reason, BREAKER_HAND);
+	hosts_force(hosts, key_a, BREAKER_FORCED_CLOSED, T0 + 20, &err); /* it is already */
+	hosts_limit(hosts, key_a, &(struct hosts_limits){.delay_ms = 5}, 7, T0 + 20, &err);
+	assert_int_equal(moves_told, 20);
+	assert_int_equal(hosts_get(hosts, key_a, T0 + 20, &view, &history, &err), 0);
+	assert_int_equal(history.count, 16);
+	for (unsigned i = 0; i < 16; i++) {
+		assert_int_equal(history.moves[i].at_ms, T0 + 4 + i);
+		assert_int_equal(history.moves[i].to, i % 2 ? BREAKER_CLOSED : BREAKER_OPEN);
+	}
+	hosts_free(hosts);
+}
+
+static void a_breaker_tells_its_way_through_all_states(void **state)
+{
+	/* Five failures, the time, a failed probe, the time, three good probes. */
+	static const struct {
+		enum breaker_state from, to;
+		enum breaker_reason reason;
+	} way[] = {
+		{BREAKER_CLOSED, BREAKER_OPEN, BREAKER_FAILURES},
+		{BREAKER_OPEN, BREAKER_HALF_OPEN, BREAKER_TIME},
+		{BREAKER_HALF_OPEN, BREAKER_OPEN, BREAKER_PROBE},
+		{BREAKER_OPEN, BREAKER_HALF_OPEN, BREAKER_TIME},
+		{BREAKER_HALF_OPEN, BREAKER_CLOSED, BREAKER_RECOVERED},
+	};
+	static const bool answers[] = {false, false, false, false, false, false, true, true, true};
+	struct hosts_item item = item_of(key_a, 1);
+	struct hosts *hosts = table_open(0);
+	struct host_history history;
+	struct host_view view;
+	int64_t now_ms = T0;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		add(hosts, &item, now_ms);
+		while (!hosts_take(hosts, now_ms)) {
+			now_ms = hosts_wake_ms(hosts);
+			assert_null(hosts_ended(hosts, now_ms));
+		}
+		finish(hosts, &item, answers[i] ? ERR_NONE : ERR_FETCH_RESET, answers[i] ? 200 : 0,
+		       now_ms);
+	}
+	assert_int_equal(hosts_get(hosts, key_a, now_ms, &view, &history, &err), 0);
+	assert_int_equal(history.count, ARRAY_LEN(way));
+	for (size_t i = 0; i < ARRAY_LEN(way); i++) {
+		assert_int_equal(history.moves[i].from, way[i].from);
+		assert_int_equal(history.moves[i].to, way[i].to);
+		assert_int_equal(history.moves[i].reason, way[i].reason);
+	}
+	assert_int_equal(view.limit, 1); /* slow start */
+	hosts_free(hosts);
+}
+
+static void history_and_limits_come_back(void **state)
+{
+	/* Saved 7 s after the move, read 5 s later: it was 12 s ago. */
+	struct hosts *hosts = table_open(0);
+	struct host_history history;
+	struct host_view view;
+	struct err err;
+
+	(void)state;
+	hosts_force(hosts, key_a, BREAKER_FORCED_OPEN, T0, &err);
+	hosts_reset(hosts, key_a, T0 + 1000, &err);
+	hosts_save(hosts, T0 + 7000);
+	assert_true(saved_len > 0 && saved_len <= HOST_STATE_BYTES_MAX);
+	hosts_free(hosts);
+
+	hosts = table_open(0);
+	hosts_import(hosts, saved_key, saved, saved_len - 16, 5000, 500000);
+	assert_int_equal(hosts_get(hosts, key_a, 500000, &view, NULL, &err), -1);
+	hosts_import(hosts, saved_key, saved, saved_len, 5000, 500000);
+	assert_int_equal(hosts_get(hosts, key_a, 500000, &view, &history, &err), 0);
+	assert_int_equal(view.state, BREAKER_CLOSED);
+	assert_int_equal(history.count, 2);
+	assert_int_equal(history.moves[0].at_ms, 500000 - 12000);
+	assert_int_equal(history.moves[0].to, BREAKER_OPEN);
+	assert_int_equal(history.moves[1].at_ms, 500000 - 11000);
+	assert_int_equal(history.moves[1].reason, BREAKER_RESET);
+	hosts_free(hosts);
+}
+
+static void a_host_that_had_to_go_is_forgotten_in_the_store(void **state)
+{
+	/* Its place is free at once, its row is deleted with the next save. */
+	struct hosts_item item = item_of(key_b, 1);
+	struct hosts *hosts = table_open(1);
+	struct err err;
+
+	(void)state;
+	hosts_force(hosts, key_a, BREAKER_FORCED_OPEN, T0, &err);
+	hosts_reset(hosts, key_a, T0, &err);
+	hosts_save(hosts, T0);
+	assert_true(saved_len > 0);
+	add(hosts, &item, T0);
+	hosts_save(hosts, T0);
+	assert_string_equal(saved_key, key_a);
+	assert_int_equal(saved_len, 0);
+	assert_true(hosts_remove(hosts, &item, T0));
+	hosts_free(hosts);
+}
+
+static int64_t sorted_value(const struct host_view *view, enum hosts_sort sort)
+{
+	switch (sort) {
+	case HOSTS_BY_CALLS:
+		return (int64_t)view->total.calls;
+	case HOSTS_BY_FAILURES:
+		return (int64_t)view->total.failures;
+	case HOSTS_BY_QUEUED:
+		return view->queued;
+	case HOSTS_BY_LAST_ERROR:
+		return view->last_err ? -view->last_err_ago_ms : -INT32_MAX;
+	default:
+		return 0;
+	}
+}
+
+static void every_order_is_whole_over_its_pages(void **state)
+{
+	/* 300 hosts with few different values: pages of 7 meet each host once, in order. */
+	enum { MANY = 300, PAGE = 7 };
+	static struct hosts_item items[MANY], waiting[MANY];
+	static char keys[MANY][32];
+	struct hosts *hosts = table_open(0);
+	struct host_view views[PAGE];
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "http:h%03d.example:80", i * 7 % MANY);
+		for (int call = 0; call < i % 5; call++) {
+			items[i] = item_of(keys[i], 1);
+			add(hosts, &items[i], T0);
+			assert_non_null(hosts_take(hosts, T0));
+			finish(hosts, &items[i], call % 2 ? ERR_FETCH_RESET : ERR_NONE,
+			       call % 2 ? 0 : 200, T0 + i % 3);
+		}
+		waiting[i] = item_of(keys[i], 2);
+		waiting[i].start_ms = T0 + 1000000;
+		if (i % 2)
+			add(hosts, &waiting[i], T0);
+		else if (i % 5 == 0)
+			hosts_force(hosts, keys[i], BREAKER_FREE, T0, &(struct err){.code = 0});
+	}
+	for (int sort = HOSTS_BY_KEY; sort <= HOSTS_BY_FAILURES; sort++) {
+		struct hosts_filter filter = {.state = -1, .sort = (enum hosts_sort)sort};
+		struct host_view before = {.key = ""};
+		unsigned seen = 0;
+		ssize_t count;
+
+		while ((count = hosts_list(hosts, &filter, T0 + 10, views, PAGE)) > 0) {
+			for (ssize_t i = 0; i < count; i++) {
+				int64_t now = sorted_value(&views[i], filter.sort);
+				int64_t last = sorted_value(&before, filter.sort);
+
+				if (seen++ > 0)
+					assert_true(last > now ||
+						    (last == now &&
+						     strcmp(before.key, views[i].key) < 0));
+				before = views[i];
+			}
+			filter.after_key = before.key;
+			filter.after_value = before.sorted_by;
+		}
+		assert_int_equal(seen, MANY);
+	}
+	for (int i = 1; i < MANY; i += 2)
+		assert_true(hosts_remove(hosts, &waiting[i], T0));
 	hosts_free(hosts);
 }
 
@@ -424,6 +931,20 @@ int main(void)
 		cmocka_unit_test(the_table_is_bounded_and_forgets_the_healthy),
 		cmocka_unit_test(the_list_is_sorted_filtered_and_goes_on),
 		cmocka_unit_test(what_was_saved_comes_back),
+		cmocka_unit_test(low_priority_is_served_at_a_busy_host),
+		cmocka_unit_test(retries_keep_the_global_share),
+		cmocka_unit_test(a_host_has_a_budget_of_retries),
+		cmocka_unit_test(a_burst_of_429_is_one_incident),
+		cmocka_unit_test(retry_after_extends_the_open_time),
+		cmocka_unit_test(the_longest_open_time_asked_for_wins),
+		cmocka_unit_test(half_refused_of_ten_stops_an_owner),
+		cmocka_unit_test(an_item_says_why_it_waits_and_until_when),
+		cmocka_unit_test(an_operators_limits_hold_from_now_on),
+		cmocka_unit_test(each_move_is_told_and_the_last_sixteen_are_kept),
+		cmocka_unit_test(a_breaker_tells_its_way_through_all_states),
+		cmocka_unit_test(history_and_limits_come_back),
+		cmocka_unit_test(a_host_that_had_to_go_is_forgotten_in_the_store),
+		cmocka_unit_test(every_order_is_whole_over_its_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,12 +185,12 @@ static void an_hour_of_trouble_costs_the_troubled_only(void **state)
 	/* Dead: five, six probes up to 480 s apart, then one in 765 to 1,035 s: 5 + 6 + 2 … 4. */
 	assert_int_equal(hour.good[DEAD], 0);
 	assert_in_range(hour.calls[DEAD], 12, 15);
-	assert_int_equal(hosts_get(hour.hosts, hour.keys[DEAD], hour.now_ms, &view, &err), 0);
+	assert_int_equal(hosts_get(hour.hosts, hour.keys[DEAD], hour.now_ms, &view, NULL, &err), 0);
 	assert_int_equal(view.state, BREAKER_OPEN);
 	/* Flapping: far fewer calls wasted than a client without a breaker would (1,800). */
 	assert_true(hour.calls[FLAPS] - hour.good[FLAPS] < 100);
 	/* Throttling is no failure: 20 calls in about 20 s, then 30 s of quiet. */
-	assert_int_equal(hosts_get(hour.hosts, hour.keys[THROTTLES], hour.now_ms, &view, &err), 0);
+	assert_int_equal(hosts_get(hour.hosts, hour.keys[THROTTLES], hour.now_ms, &view, NULL, &err), 0);
 	assert_int_equal(view.total.opens, 0);
 	assert_in_range(hour.calls[THROTTLES], 1300, 1560);
 	hour_close(&hour);
