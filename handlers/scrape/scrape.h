@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* scrape.h - the rooms inside the scrape handler.
  *
- *   scrape_plan.c   spec → plan: URLs judged, selectors compiled
+ *   scrape_plan.c   spec → plan: URLs judged, requests described
+ *   field_plan.c    the fields of a plan: selectors compiled
  *   scrape.c        the crawl: parts are URLs, lanes fetch and parse
  *   page.c          an answer → its result item
  *   extract.c       one field of a page
@@ -46,6 +47,13 @@ struct plan {
 extern const struct param scrape_params[];
 int scrape_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan);
 void scrape_plan_free(struct plan *plan);
+
+/* The element of `extract`, and its reading into plan->fields: 0, or -1 without memory;
+ * mistakes are added. */
+enum { FIELDS_MAX = 200 };
+extern const struct param field_element[];
+int fields_plan(const struct json *extract, struct plan *plan, struct mistakes *mistakes);
+void fields_free(struct plan *plan);
 
 /* A parsed page, for the fields. */
 struct page {
