@@ -6,7 +6,6 @@
  */
 #include "base/arena.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,13 +130,12 @@ char *arena_text(struct arena *arena, const char *text)
 	return arena_copy(arena, text, strlen(text));
 }
 
-char *arena_printf(struct arena *arena, const char *fmt, ...)
+char *arena_vprintf(struct arena *arena, const char *fmt, va_list args)
 {
-	va_list args, again;
+	va_list again;
 	char *text = NULL;
 	int n;
 
-	va_start(args, fmt);
 	va_copy(again, args);
 	n = vsnprintf(NULL, 0, fmt, args);
 	if (n >= 0)
@@ -145,6 +143,16 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 	if (text)
 		vsnprintf(text, (size_t)n + 1, fmt, again);
 	va_end(again);
+	return text;
+}
+
+char *arena_printf(struct arena *arena, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	text = arena_vprintf(arena, fmt, args);
 	va_end(args);
 	return text;
 }

@@ -13,6 +13,7 @@
 
 #include "base/compiler.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -38,6 +39,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size);    /* overflo
 char *arena_copy(struct arena *arena, const void *bytes, size_t len); /* NUL appended */
 char *arena_text(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF(2, 3);
+char *arena_vprintf(struct arena *arena, const char *fmt, va_list args) PRINTF(2, 0);
 
 static inline bool arena_failed(const struct arena *arena)
 {

@@ -18,7 +18,6 @@
 #include "service/http/api_query.h"
 
 #include <nettle/sha2.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct submission {
@@ -33,10 +32,9 @@ struct submission {
 
 static void submission_free(void *ctx)
 {
-	struct submission *submission = ctx;
+	struct submission *submission = ctx; /* in the request's arena */
 
 	buf_done(&submission->accepted);
-	free(submission);
 }
 
 int idempotency_read(struct request *request, struct idempotency *ret, struct err *err)
@@ -211,7 +209,7 @@ static void answer(struct request *request, void *ctx)
 static struct submission *submission_new(struct request *request, const struct task *task,
 					 const struct wait_wish *wish)
 {
-	struct submission *submission = calloc(1, sizeof(*submission));
+	struct submission *submission = arena_alloc(request_arena(request), sizeof(*submission));
 	struct json_out out;
 
 	if (!submission)

@@ -106,7 +106,6 @@ static int judge(struct request *request, const struct rules *rules, struct err 
 		if (auth_check(rules->auth, gate->authorization, scope, &request->token_name,
 			       &denied)) {
 			request->members_count = request->headers_count = 0;
-			buf_clear(&request->headers);
 			*err = denied;
 			return -1;
 		}

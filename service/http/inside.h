@@ -31,12 +31,7 @@ struct MHD_Connection;
 struct MHD_Response;
 struct server;
 
-enum {
-	REPLY_HEADERS_MAX = 12,
-	PROBLEM_MEMBERS_MAX = 6,
-	REQUEST_ID_MAX = 128,
-	REPLY_HEADER_BYTES_MAX = 4096
-};
+enum { REPLY_HEADERS_MAX = 12, PROBLEM_MEMBERS_MAX = 6, REQUEST_ID_MAX = 128 };
 
 enum answer { ANSWER_NONE, ANSWER_LATER, ANSWER_WAIT, ANSWER_READY, ANSWER_SENT };
 
@@ -76,13 +71,13 @@ struct request {
 	struct buf body;
 	const struct err *verdict; /* decided before the body arrived; NULL: go on */
 	uint64_t discarded;	   /* body bytes that nobody wants */
-	struct arena arena;
+	struct arena arena;	   /* of all that belongs to it, and of itself */
 	char id[32];
 	const char *given_id;
 
 	/* answered */
 	enum answer answer;
-	struct later *later;
+	struct later later; /* while the answer is LATER, and until an abandoned one is done */
 	const struct waiter *waiter;
 	const struct stream_reader *reader;
 	void *callback_ctx; /* waiter's or reader's */
@@ -92,7 +87,7 @@ struct request {
 	int64_t retry_after_ms;
 	struct MHD_Response *response;
 	unsigned headers_count, members_count;
-	struct buf headers; /* name NUL value NUL …, until the response has them */
+	struct pair headers[REPLY_HEADERS_MAX];	  /* until the response has them */
 	struct pair members[PROBLEM_MEMBERS_MAX]; /* values are JSON */
 
 	size_t uri_len;

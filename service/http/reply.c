@@ -21,41 +21,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-void reply_header(struct request *request, const char *name, const char *value)
+static void header_add(struct request *request, const char *name, char *value)
 {
 	assert(request->headers_count < REPLY_HEADERS_MAX);
+	if (!value)
+		return; /* no memory: the answer goes without it */
 	for (const char *at = value; *at; at++)
 		assert((unsigned char)*at >= ' ' && *at != 0x7F);
-	request->headers_count++;
-	buf_add(&request->headers, name, strlen(name) + 1);
-	buf_add(&request->headers, value, strlen(value) + 1);
+	request->headers[request->headers_count++] = (struct pair){name, value};
+}
+
+void reply_header(struct request *request, const char *name, const char *value)
+{
+	header_add(request, name, arena_text(&request->arena, value));
 }
 
 void reply_headerf(struct request *request, const char *name, const char *fmt, ...)
 {
-	struct buf value = BUF(HTTP_URI_BYTES_MAX);
+	char *value;
 	va_list args;
 
 	va_start(args, fmt);
-	buf_vprintf(&value, fmt, args);
+	value = arena_vprintf(&request->arena, fmt, args);
 	va_end(args);
-	if (buf_ok(&value))
-		reply_header(request, name, buf_text(&value));
-	buf_done(&value);
+	header_add(request, name, value);
 }
 
-/* Without memory for all of them there are none. */
 static void headers_move(struct request *request, struct MHD_Response *response)
 {
-	const char *name = buf_text(&request->headers);
-
-	for (unsigned i = 0; buf_ok(&request->headers) && i < request->headers_count; i++) {
-		const char *value = name + strlen(name) + 1;
-
-		MHD_add_response_header(response, name, value);
-		name = value + strlen(value) + 1;
-	}
-	buf_done(&request->headers);
+	for (unsigned i = 0; i < request->headers_count; i++)
+		MHD_add_response_header(response, request->headers[i].name,
+					request->headers[i].value);
 	request->headers_count = 0;
 }
 
@@ -216,20 +212,17 @@ void reply_json_error(struct request *request, const struct err *err,
 struct later *reply_later(struct request *request, void (*finish)(struct request *, void *),
 			  void (*release)(void *), void *ctx)
 {
-	struct later *later = server_stopping(request->server) ? NULL : calloc(1, sizeof(*later));
-
 	assert(request->answer == ANSWER_NONE);
-	if (!later) {
+	if (server_stopping(request->server)) {
 		release(ctx);
 		reply_problemf(request, ERR_DRAINING, "this daemon is about to stop");
 		return NULL;
 	}
-	*later = (struct later){
+	request->later = (struct later){
 		.request = request, .finish = finish, .release = release, .ctx = ctx};
 	request_ref(request);
-	request->later = later;
 	request->answer = ANSWER_LATER;
-	return later;
+	return &request->later;
 }
 
 void later_done(struct later *later)
@@ -242,11 +235,9 @@ void later_done(struct later *later)
 	later->done = true;
 	if (!abandoned)
 		conn_wake_locked(request->conn);
-	lock_drop(&request->conn->lock);
-	if (abandoned) {
+	lock_drop(&request->conn->lock); /* the request may be answered now, and wait anew */
+	if (abandoned)
 		later->release(later->ctx);
-		free(later);
-	}
 	request_unref(request);
 }
 
@@ -255,36 +246,31 @@ bool later_finished(struct request *request)
 	bool done;
 
 	lock_take(&request->conn->lock);
-	done = request->later->done;
+	done = request->later.done;
 	lock_drop(&request->conn->lock);
 	return done;
 }
 
 void later_finish(struct request *request)
 {
-	struct later *later = request->later;
+	struct later later = request->later; /* its place may be taken by the next */
 
-	request->later = NULL;
 	request->answer = ANSWER_NONE;
-	later->finish(request, later->ctx);
-	later->release(later->ctx);
-	free(later);
+	later.finish(request, later.ctx);
+	later.release(later.ctx);
 }
 
 static void later_abandon(struct request *request)
 {
-	struct later *later = request->later;
+	struct later *later = &request->later;
 	bool done;
 
 	lock_take(&request->conn->lock);
 	done = later->done;
 	later->abandoned = true;
 	lock_drop(&request->conn->lock);
-	request->later = NULL;
-	if (!done)
-		return;
-	later->release(later->ctx);
-	free(later);
+	if (done)
+		later->release(later->ctx);
 }
 
 void reply_abandon(struct request *request)

@@ -31,7 +31,7 @@
  * Threads    reply_*() inside the handler and the callbacks of its request only;
  *            later_done() from any thread.
  * Ownership  a body is taken from the caller's buf (the buf is empty afterwards,
- *            also on failure); header names and values are copied.
+ *            also on failure); values of header fields are copied.
  * Errors     none to check: a body that has failed (no memory, over its limit) is
  *            answered as 503 no-memory.
  * Locks      LOCK_STREAM, inside later_done().
@@ -52,7 +52,8 @@ struct mistakes;
 struct request;
 
 /* A header field of the answer; before the reply_…() that ends the request.  Up to
- * REPLY_HEADERS_MAX; values with control characters are our bug (assert).
+ * REPLY_HEADERS_MAX; the name is a literal; values with control characters are our bug
+ * (assert).
  * Content-Length, Date, Connection and X-Request-Id are the server's. */
 void reply_header(struct request *request, const char *name, const char *value);
 void reply_headerf(struct request *request, const char *name, const char *fmt, ...) PRINTF(3, 4);
@@ -91,7 +92,8 @@ void reply_retry_after(struct request *request, int64_t after_ms);
  * later_done(), when the client has gone or a drain was over before later_done().
  * So ctx belongs to the request from here on, but it lives until later_done() was
  * called: the operation may write into it up to that call, not after.
- * NULL: no memory or the server stops; the answer 503 is on its way, ctx is released. */
+ * It may stand in the request's arena, which is there until release() has returned.
+ * NULL: the server stops; the answer 503 is on its way, ctx is released. */
 struct later *reply_later(struct request *request, void (*finish)(struct request *, void *ctx),
 			  void (*release)(void *ctx), void *ctx) MUST_USE;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* request.c - a request's memory, its URI, and what a handler may ask of it.
  *
- * One allocation holds the struct and two copies of the URI: libmicrohttpd cuts and
- * decodes its own in place (and loses what follows %00).  Path segments and query
- * pairs are decoded in the second copy and borrowed from it.
+ * The struct stands in its own arena, and with it two copies of the URI: libmicrohttpd
+ * cuts and decodes its own in place (and loses what follows %00).  Path segments and
+ * query pairs are decoded in the second copy and borrowed from it.
  */
 #include "service/http/inside.h"
 
@@ -15,16 +15,17 @@
 #include <ctype.h>
 #include <microhttpd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct request *request_new(struct server *server, struct conn *conn, const char *uri)
 {
+	struct arena arena = ARENA(HTTP_ARENA_BYTES_MAX);
 	size_t len = strlen(uri);
-	struct request *request = calloc(1, sizeof(*request) + 2 * (len + 1));
+	struct request *request = arena_alloc(&arena, sizeof(*request) + 2 * (len + 1));
 
 	if (!request)
 		return NULL;
+	request->arena = arena;
 	request->server = server;
 	request->conn = conn;
 	request->refs = 1;
@@ -34,8 +35,6 @@ struct request *request_new(struct server *server, struct conn *conn, const char
 	memcpy(request->uri + len + 1, uri, len);
 	request->raw_path = request->uri;
 	buf_init(&request->body, HTTP_BODY_BYTES_MAX);
-	buf_init(&request->headers, REPLY_HEADER_BYTES_MAX);
-	arena_init(&request->arena, HTTP_ARENA_BYTES_MAX);
 	return request;
 }
 
@@ -46,14 +45,15 @@ void request_ref(struct request *request)
 
 void request_unref(struct request *request)
 {
+	struct arena arena;
+
 	if (atomic_fetch_sub(&request->refs, 1) != 1)
 		return;
 	if (request->response)
 		MHD_destroy_response(request->response);
 	buf_done(&request->body);
-	buf_done(&request->headers);
-	arena_done(&request->arena);
-	free(request);
+	arena = request->arena; /* which lives in itself */
+	arena_done(&arena);
 }
 
 static int hex_value(char c)

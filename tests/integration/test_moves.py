@@ -32,7 +32,8 @@ def job_in(jobs, state):
     if state == "completed":
         return jobs.run("sleep", {"for": "0s"})["id"]
     if state == "failed":
-        return jobs.run("sleep", {"for": "0s", "fail_rate": 1}, retry={"max_attempts": 1})["id"]
+        # long enough that the answer to a retry sees it before it has failed again
+        return jobs.run("sleep", {"for": "250ms", "fail_rate": 1}, retry={"max_attempts": 1})["id"]
     if state == "retrying":
         job = jobs.submit("sleep", {"for": "0s", "fail_rate": 1},
                           retry={"base": "1h", "max_delay": "1h", "jitter": False})
