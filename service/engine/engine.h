@@ -54,8 +54,9 @@ int engine_submit(struct engine *engine, struct task **tasks, size_t count, bool
 		  engine_submit_done *done, void *ctx, struct err *err);
 
 /* A state move from outside: cancel, pause, resume, again.  done on the writer
- * thread after the commit; *job (the row after) is borrowed, NULL on error. */
-typedef void engine_move_done(void *ctx, const struct job *job, const struct err *err);
+ * thread after the commit; *job is the row as the move left it, without its body: to be
+ * borrowed, or taken by leaving an empty one.  NULL on error. */
+typedef void engine_move_done(void *ctx, struct job *job, const struct err *err);
 int engine_move(struct engine *engine, const struct id *id, enum job_move move,
 		engine_move_done *done, void *ctx, struct err *err);
 
@@ -76,8 +77,8 @@ struct engine_live {
 	double rate;	   /* units/s; 0: unknown */
 	const char *stage; /* a literal; NULL */
 	int64_t items_failed;
-	char waiting_reason[32]; /* "circuit-open", "throttled", "memory", … ; "": not waiting */
-	char waiting_host[272]; /* HOST_KEY_BYTES_MAX, and the NUL */
+	char waiting_reason[32];  /* "circuit-open", "throttled", "memory", … ; "": not waiting */
+	char waiting_host[272];	  /* HOST_KEY_BYTES_MAX, and the NUL */
 	int64_t waiting_until_ms; /* wall; 0: unknown */
 };
 bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret);

@@ -222,19 +222,6 @@ void job_reply(struct request *request, int status, const struct job *job, bool 
 	job_reply_with(request, status, job, located, false);
 }
 
-void job_reply_id(struct request *request, int status, const struct id *id, bool located)
-{
-	struct job job;
-	struct err err;
-
-	if (store_job_get(api_of(request)->store, id, true, &job, &err)) {
-		reply_problem(request, &err);
-		return;
-	}
-	job_reply(request, status, &job, located);
-	job_done(&job);
-}
-
 /* ---- waiting ---- */
 
 static int wait_read(struct request *request, struct wait_wish *wish, struct err *err)
@@ -408,21 +395,38 @@ void job_reply_wait(struct request *request, const struct id *id, const struct w
 
 struct change {
 	struct later *later;
-	struct id id;
+	struct job job; /* as of the commit */
 	struct err err;
 };
 
 static void change_answer(struct request *request, void *ctx)
 {
 	struct change *change = ctx;
+	struct job now;
+	struct err err;
 
-	if (change->err.code != ERR_NONE)
+	if (change->err.code != ERR_NONE) {
 		reply_problem(request, &change->err);
-	else
-		job_reply_id(request, 200, &change->id, false);
+		return;
+	}
+	/* Its body never changes; without it (deleted meanwhile) the answer has no spec. */
+	if (store_job_get(api_of(request)->store, &change->job.id, true, &now, &err) == 0) {
+		change->job.body = now.body;
+		now.body = NULL;
+		job_done(&now);
+	}
+	job_reply(request, 200, &change->job, false);
 }
 
-struct change *change_new(struct request *request, const struct id *id)
+static void change_free(void *ctx)
+{
+	struct change *change = ctx;
+
+	job_done(&change->job);
+	free(change);
+}
+
+struct change *change_new(struct request *request)
 {
 	struct change *change = calloc(1, sizeof(*change));
 
@@ -430,17 +434,19 @@ struct change *change_new(struct request *request, const struct id *id)
 		reply_problemf(request, ERR_NO_MEMORY, "no memory for the change");
 		return NULL;
 	}
-	change->id = *id;
-	change->later = reply_later(request, change_answer, free, change);
+	change->later = reply_later(request, change_answer, change_free, change);
 	return change->later ? change : NULL;
 }
 
-void change_done(void *ctx, const struct job *job, const struct err *err)
+void change_done(void *ctx, struct job *job, const struct err *err)
 {
 	struct change *change = ctx;
 
-	(void)job;
-	if (err)
+	if (job) {
+		change->job = *job;
+		*job = (struct job){0};
+	} else {
 		change->err = *err;
+	}
 	later_done(change->later);
 }

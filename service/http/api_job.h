@@ -16,9 +16,6 @@ void job_out(const struct job *job, const struct json *spec, struct json_out *ou
 /* Answers with the job: ETag, and Location when `located`. */
 void job_reply(struct request *request, int status, const struct job *job, bool located);
 
-/* Reads and answers; a problem when there is none. */
-void job_reply_id(struct request *request, int status, const struct id *id, bool located);
-
 /* What a client wants to know of the end: Prefer: wait=N or ?wait=10s, ?expect=,
  * ?include=results. */
 struct wait_wish {
@@ -35,12 +32,12 @@ int wait_wish_read(struct request *request, struct wait_wish *ret_wish, struct e
 void job_reply_wait(struct request *request, const struct id *id, const struct wait_wish *wish,
 		    int status_late);
 
-/* A change of one job that is under way: the job is the answer once it is committed.
+/* A change of one job that is under way: the answer is the job as of the commit.
  * NULL: answered.  change_done() is an engine_move_done; also call it, with the error,
  * when the engine refuses at once. */
 struct change;
-struct change *change_new(struct request *request, const struct id *id);
-void change_done(void *change, const struct job *job, const struct err *err);
+struct change *change_new(struct request *request);
+void change_done(void *change, struct job *job, const struct err *err);
 
 /* A spec with credentials hidden: values of members such as "authorization" or
  * "password", and user:password@ in URLs. */

@@ -240,7 +240,7 @@ void job_patch(struct request *request)
 		reply_problemf(request, ERR_NO_MEMORY, "no memory for the tags");
 		return;
 	}
-	change = change_new(request, &id);
+	change = change_new(request);
 	if (change && engine_patch(api_of(request)->engine, &id, &patch, change_done, change, &err))
 		change_done(change, NULL, &err);
 }

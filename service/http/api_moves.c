@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* api_moves.c - cancel, retry, pause, resume: one job, or all that match a filter.
  *
- * One: POST /v1/jobs/{id}/cancel is answered with the job, once the move is durable.
+ * One: POST /v1/jobs/{id}/cancel is answered with the job as the move left it, once that
+ * is durable; what happens next (a retried job may run at once) is no part of it.
  * Many: POST /v1/jobs/cancel?state=pending&tag=… moves up to BULK_JOBS_MAX jobs and
  * says whether more are left.
  */
@@ -29,7 +30,7 @@ static void move_one(struct request *request, enum job_move move)
 			       "?items= retries single items; whole jobs are retried without it");
 		return;
 	}
-	change = change_new(request, &id);
+	change = change_new(request);
 	if (change && engine_move(api_of(request)->engine, &id, move, change_done, change, &err))
 		change_done(change, NULL, &err);
 }
@@ -93,7 +94,7 @@ static void bulk_step(struct bulk *bulk)
 }
 
 /* On the writer thread only, so `moved` has one writer; the last step orders it. */
-static void bulk_moved(void *ctx, const struct job *job, const struct err *err)
+static void bulk_moved(void *ctx, struct job *job, const struct err *err)
 {
 	struct bulk *bulk = ctx;
 

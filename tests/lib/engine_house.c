@@ -143,7 +143,7 @@ struct id house_submit(struct house *house, const char *json)
 	return answer.id;
 }
 
-static void moved(void *ctx, const struct job *job, const struct err *err)
+static void moved(void *ctx, struct job *job, const struct err *err)
 {
 	(void)job;
 	answer_give(ctx, err->code);
