@@ -72,6 +72,38 @@ static void the_delay_follows_the_latency(void **state)
 	assert_true(pace.delay_ms == 1550);
 	pace_answered(&pace, &rules, false, true, 500000);
 	assert_true(pace.delay_ms == 60000);
+	for (int i = 0; i < 20; i++)
+		pace_answered(&pace, &rules, true, true, 10);
+	assert_true(pace.delay_ms == 1000); /* its minimum */
+}
+
+static void the_delay_aims_at_the_limit(void **state)
+{
+	/* 8 s at four at once: one start in 2 s keeps four in flight. */
+	const struct pace_rules rules = {.delay_ms_min = 1000, .limit_max = 4, .adaptive = true};
+	struct rng rng = seeded();
+	struct pace pace;
+
+	(void)state;
+	pace_init(&pace, 4);
+	pace_answered(&pace, &rules, true, true, 8000);
+	assert_true(pace.delay_ms == 2000);
+	pace_started(&pace, &rules, 0, &rng);
+	assert_in_range(pace.next_ms, 1000, 3000);
+}
+
+static void hosts_of_the_operator_have_no_adaptive_delay(void **state)
+{
+	/* Whatever the latency: the next may start at once. */
+	const struct pace_rules rules = {.limit_max = 4};
+	struct rng rng = seeded();
+	struct pace pace;
+
+	(void)state;
+	pace_init(&pace, 4);
+	pace_answered(&pace, &rules, true, true, 8000);
+	pace_started(&pace, &rules, 500, &rng);
+	assert_int_equal(pace_ready_ms(&pace, &rules, 500), 500);
 }
 
 static void the_rate_is_a_bucket_of_one_second(void **state)
@@ -187,6 +219,8 @@ int main(void)
 		cmocka_unit_test(the_delay_varies_around_what_was_asked),
 		cmocka_unit_test(the_crawl_delay_is_never_undercut),
 		cmocka_unit_test(the_delay_follows_the_latency),
+		cmocka_unit_test(the_delay_aims_at_the_limit),
+		cmocka_unit_test(hosts_of_the_operator_have_no_adaptive_delay),
 		cmocka_unit_test(the_rate_is_a_bucket_of_one_second),
 		cmocka_unit_test(the_limit_doubles_then_grows_by_one_a_round),
 		cmocka_unit_test(an_unused_limit_does_not_grow),
