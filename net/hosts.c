@@ -64,6 +64,7 @@ void hosts_free(struct hosts *hosts)
 
 			hosts->buckets[i] = host->chain;
 			ring_drop(&host->dirty);
+			host_name_leave(hosts, host);
 			assert(host->queued == 0 && host->in_flight == 0);
 			while (!ring_empty(&host->flows))
 				flow_free(hosts,
@@ -78,6 +79,7 @@ void hosts_free(struct hosts *hosts)
 		host_free(host);
 	}
 	free(hosts->buckets);
+	free(hosts->names);
 	heap_done(&hosts->sleeping);
 	heap_done(&hosts->timers);
 	heap_done(&hosts->blocked);
@@ -120,6 +122,7 @@ int64_t host_ready_ms(const struct host *host, const struct flow *flow, int64_t 
 	struct pace_rules rules = host_rules(host, flow);
 	int64_t at_ms = pace_ready_ms(&host->pace, &rules, now_ms);
 
+	at_ms = MAX(at_ms, host_name_ready_ms(host, pace_limit(&host->pace, &rules), now_ms));
 	at_ms = MAX(at_ms, host->throttle.until_ms);
 	return MAX(at_ms, breaker_ready_ms(&host->breaker, now_ms));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* hosts.h - what is known about each host, and whose turn it is.
  *
- * A host is scheme, name and port ("https:example.com:443").  Its record holds a
+ * A host is scheme, name and port ("https:example.com:443"); public hosts of one name
+ * share their delay and their places in flight.  A host's record holds a
  * circuit breaker, the throttle clock (Retry-After), the pace (delay, concurrency)
  * and the queue of items that wait for it.  Hosts whose time has not come lie in
  * one heap by the earliest next start; hosts that may start stand in a ring for

@@ -79,6 +79,7 @@ static bool evict_one(struct hosts *hosts, int64_t now_ms) REQUIRES(hosts->lock)
 		while (!ring_empty(&host->flows))
 			flow_free(hosts, CONTAINER_OF(host->flows.next, struct flow, sibling));
 		chain_drop(hosts, host);
+		host_name_leave(hosts, host);
 		hosts->count--;
 		if (host->history)
 			host_dirty(hosts, host);
@@ -132,7 +133,8 @@ struct host *host_make(struct hosts *hosts, const char *key, int64_t now_ms, str
 		return NULL;
 	}
 	host = host_new(key, now_ms);
-	if (!host) {
+	if (!host || host_name_join(hosts, host)) {
+		free(host);
 		err_set(err, ERR_NO_MEMORY, "no memory for a host");
 		return NULL;
 	}

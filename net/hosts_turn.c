@@ -56,6 +56,7 @@ static void item_start(struct hosts *hosts, struct hosts_item *item, int64_t now
 	hosts_item_detach(hosts, item);
 	item->state = HOSTS_ITEM_RUNNING;
 	pace_started(&host->pace, &rules, now_ms, &hosts->rng);
+	host_name_started(host, host->pace.next_ms);
 	if (item->retry)
 		hosts->retries++;
 	else
@@ -227,6 +228,7 @@ enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 	hosts->retries -= item->retry;
 	hosts->in_flight--;
 	host->in_flight--;
+	host_name_ended(host);
 	item->flow->in_flight--;
 	if (moved)
 		host_moved(hosts, host, before, now_ms, &view);

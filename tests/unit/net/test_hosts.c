@@ -847,6 +847,41 @@ static void a_host_that_had_to_go_is_forgotten_in_the_store(void **state)
 	hosts_free(hosts);
 }
 
+static void hosts_of_one_name_share_its_politeness(void **state)
+{
+	/* http and https of a public name: one delay, one place; inside they are two hosts. */
+	static const char *const keys[] = {"http:a.example:80", "https:a.example:443"};
+
+	(void)state;
+	for (int inside = 0; inside < 2; inside++) {
+		struct hosts *hosts = table_open(0);
+		struct hosts_item first = {.key = keys[0], .owner = 1, .inside = inside};
+		struct hosts_item second = {.key = keys[1], .owner = 1, .inside = inside};
+		int64_t now_ms = T0;
+
+		add(hosts, &first, T0);
+		add(hosts, &second, T0);
+		assert_ptr_equal(hosts_take(hosts, T0), &first);
+		assert_ptr_equal(hosts_take(hosts, T0), inside ? &second : NULL);
+		/* The first takes 2 s: its place is taken even after its delay. */
+		while (!inside && now_ms < T0 + 2000) {
+			now_ms = hosts_wake_ms(hosts);
+			assert_in_range(now_ms, T0 + 500, T0 + 2100);
+			assert_null(hosts_ended(hosts, now_ms));
+			assert_null(hosts_take(hosts, now_ms));
+		}
+		finish(hosts, &first, ERR_NONE, 200, now_ms);
+		if (!inside) {
+			assert_true(hosts_wake_ms(hosts) <= now_ms + 50);
+			now_ms = hosts_wake_ms(hosts);
+			assert_null(hosts_ended(hosts, now_ms));
+			assert_ptr_equal(hosts_take(hosts, now_ms), &second);
+		}
+		finish(hosts, &second, ERR_NONE, 200, now_ms);
+		hosts_free(hosts);
+	}
+}
+
 static int64_t sorted_value(const struct host_view *view, enum hosts_sort sort)
 {
 	switch (sort) {
@@ -944,6 +979,7 @@ int main(void)
 		cmocka_unit_test(a_breaker_tells_its_way_through_all_states),
 		cmocka_unit_test(history_and_limits_come_back),
 		cmocka_unit_test(a_host_that_had_to_go_is_forgotten_in_the_store),
+		cmocka_unit_test(hosts_of_one_name_share_its_politeness),
 		cmocka_unit_test(every_order_is_whole_over_its_pages),
 	};
 
