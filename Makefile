@@ -139,7 +139,7 @@ deps-test:
 	@tests/tools/install build test
 
 .PHONY: demo
-demo: deps ## build, start, crawl real pages, kill, resume: two minutes
+demo: deps ## build, start, crawl real pages, kill, resume: about a minute
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@examples/demo
 
