@@ -29,6 +29,13 @@ enum {
 	SPEC_POINTER_BYTES_MAX    = 1024,             /* a deeper place is named by what is around it */
 	SPEC_PARAMS_MAX           = 64,               /* members in one table: one bit each in a word */
 
+	/* patterns */
+	PATTERN_BYTES_MAX         = 4096,             /* longer ones are programs */
+	PATTERN_GROUPS_MAX        = 64,               /* a scratch has room for that many, whatever the pattern */
+	PATTERN_MATCH_STEPS_MAX   = 1000 * 1000,      /* from one start: (a+)+$ ends within 20 ms */
+	PATTERN_MEMORY_KIB_MAX    = 1024,             /* of backtracking, in each lane */
+	PATTERN_SEARCH_US_MAX     = 100 * 1000,       /* CPU of one search; 10 MiB take an ordinary one 10 ms */
+
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */
 	HTTP_HEADERS_MAX          = 64,               /* proxies add a dozen */

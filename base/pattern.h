@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* pattern.h - regular expressions (PCRE2) that hostile patterns and texts cannot abuse.
  *
- * Patterns and texts are UTF-8.  A search is bounded in steps, depth and memory
- * (PATTERN_MATCH_STEPS_MAX and kin in limits.h); one that would cost more is
- * ERR_LIMIT, never a stall.
+ * Patterns and texts are UTF-8; \w, \d, \s, \b and case are Unicode's.  A search is
+ * bounded in steps, memory and CPU time (PATTERN_MATCH_STEPS_MAX and kin in limits.h);
+ * one that would cost more is ERR_LIMIT, never a stall.
  *
  * Threads    a pattern is constant once compiled: searched by many threads at once,
  *            each with a scratch of its own.
@@ -45,8 +45,9 @@ struct span {
 	size_t start, end; /* end < start: this group took no part */
 };
 
-/* Looks from `start` on.  1: found, *ret_spans borrowed from the scratch until its next
- * use, [0] the whole match, [1…groups] the groups; 0: not found; -1 and *err: ERR_LIMIT,
+/* Looks from `start` on; with start > 0 it goes on in the text that this scratch searched
+ * last, whose bytes have not changed since.  1: found, *ret_spans borrowed from the scratch until
+ * its next use, [0] the whole match, [1…groups] the groups; 0: not found; -1 and *err: ERR_LIMIT,
  * ERR_NO_MEMORY, ERR_INVALID_SPEC when the text is no UTF-8. */
 int pattern_search(const struct pattern *pattern, struct pattern_scratch *scratch, const char *text,
 		   size_t len, size_t start, const struct span **ret_spans, struct err *err);
