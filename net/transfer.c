@@ -359,6 +359,7 @@ static enum err_code code_reason(CURLcode code)
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
+	case CURLE_HTTP2_STREAM:
 		return ERR_FETCH_RESET;
 	case CURLE_PARTIAL_FILE:
 		return ERR_FETCH_TRUNCATED;
