@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* page.c - what became of one URL, as a result item.
  *
- * A success: url, final_url, status, http_status, data, processing_time, attempts.
- * A failure: the same with an error instead of data.  A page that breaks a limit of
- * the parser fails alone.
+ * A success: url, final_url, status, http_status, data, processing_time, attempts, depth
+ * and from.  A failure: the same with an error instead of data.  A page that breaks a
+ * limit of the parser fails alone.  When links are followed a redirect has no data, and
+ * final_url is where it leads.
  */
 #include "handlers/scrape/scrape.h"
 
@@ -51,9 +52,20 @@ static void base_find(const struct html *html, const struct url *final, struct a
 	}
 }
 
-static int html_data_out(const struct plan *plan, struct page *page, struct json_out *out,
+/* One answer on its way to its item. */
+struct making {
+	const struct plan *plan;
+	const struct visit *visit;
+	const struct fetch_result *result;
+	struct links *links;
+	const char *target; /* where a redirect leads; NULL: it is none */
+};
+
+static int html_data_out(struct making *making, struct page *page, struct json_out *out,
 			 struct err *err)
 {
+	const struct plan *plan = making->plan;
+
 	html_title(page->html, &page->text);
 	json_out_text_len(out, "title", buf_text(&page->text), page->text.len);
 	if (links_extract(page, out, err))
@@ -61,14 +73,17 @@ static int html_data_out(const struct plan *plan, struct page *page, struct json
 	for (size_t i = 0; i < plan->fields_count; i++)
 		if (field_extract(&plan->fields[i], page, out, err))
 			return err_wrap(err, "%s", plan->fields[i].name);
+	if (plan->follow &&
+	    links_collect(plan->follow, making->visit, page, making->result, making->links, err))
+		return -1;
 	return arena_failed(page->arena) ? err_set(err, ERR_LIMIT, "the page has too many links")
 					 : 0;
 }
 
-static int html_parse_and_out(const struct plan *plan, const struct url *final,
-			      const struct fetch_result *result, struct arena *arena,
+static int html_parse_and_out(struct making *making, const struct url *final, struct arena *arena,
 			      struct json_out *out, struct err *err)
 {
+	const struct fetch_result *result = making->result;
 	struct page page = {.arena = arena, .work = CSS_WORK_DEFAULT};
 	struct buf decoded = BUF(HTML_BYTES_MAX * 2);
 	const char *charset, *text;
@@ -84,7 +99,7 @@ static int html_parse_and_out(const struct plan *plan, const struct url *final,
 	    html_parse(text, len, HTML_DEFAULTS, &page.html, err) == 0) {
 		base_find(page.html, final, arena, &base);
 		page.base = &base;
-		rc = html_data_out(plan, &page, out, err);
+		rc = html_data_out(making, &page, out, err);
 		html_free(page.html);
 	}
 	buf_done(&page.text);
@@ -92,9 +107,9 @@ static int html_parse_and_out(const struct plan *plan, const struct url *final,
 	return rc;
 }
 
-static int data_out(const struct plan *plan, const struct fetch_result *result,
-		    struct json_out *out, struct err *err)
+static int data_out(struct making *making, struct json_out *out, struct err *err)
 {
+	const struct fetch_result *result = making->result;
 	struct arena arena = ARENA(PAGE_ARENA_BYTES_MAX);
 	struct url final;
 	int rc = 0;
@@ -105,7 +120,7 @@ static int data_out(const struct plan *plan, const struct fetch_result *result,
 	if (is_html(result))
 		rc = url_parse(result->final_url, strlen(result->final_url), NULL, &arena, &final,
 			       err) ||
-				     html_parse_and_out(plan, &final, result, &arena, out, err)
+				     html_parse_and_out(making, &final, &arena, out, err)
 			     ? -1
 			     : 0;
 	json_out_end(out, '}');
@@ -113,11 +128,12 @@ static int data_out(const struct plan *plan, const struct fetch_result *result,
 	return rc;
 }
 
-static void head_out(const char *url, const struct fetch_result *result, bool success,
-		     struct json_out *out)
+static void head_out(const struct making *making, bool success, struct json_out *out)
 {
-	url_out_masked(out, "url", url);
-	url_out_masked(out, "final_url", result->final_url);
+	const struct fetch_result *result = making->result;
+
+	url_out_masked(out, "url", making->visit->url);
+	url_out_masked(out, "final_url", making->target ? making->target : result->final_url);
 	json_out_text(out, "status", success ? "success" : "failed");
 	if (result->status)
 		json_out_int(out, "http_status", result->status);
@@ -127,26 +143,30 @@ static void head_out(const char *url, const struct fetch_result *result, bool su
 
 /* processing_time: milliseconds from the start of the last attempt's transfer on,
  * waiting for the host not counted. */
-static void tail_out(const struct fetch_result *result, int64_t parse_us, struct json_out *out)
+static void tail_out(const struct making *making, int64_t parse_us, struct json_out *out)
 {
+	const struct fetch_result *result = making->result;
 	int64_t us = MAX(0, result->total_us - result->queue_us) + parse_us;
 
 	json_out_double(out, "processing_time", round((double)us / 10) / 100);
 	json_out_int(out, "attempts", result->attempts);
-	json_out_int(out, "depth", 0);
-	json_out_null(out, "from");
+	json_out_int(out, "depth", making->visit->depth);
+	if (making->visit->from)
+		url_out_masked(out, "from", making->visit->from);
+	else
+		json_out_null(out, "from");
 }
 
-static void failure_make(const char *url, const struct fetch_result *result, int64_t parse_us,
-			 const struct err *failure, struct buf *into)
+static void failure_make(const struct making *making, int64_t parse_us, const struct err *failure,
+			 struct buf *into)
 {
 	struct json_out out = JSON_OUT(into);
 
 	buf_clear(into);
 	json_out_object(&out, NULL);
-	head_out(url, result, false, &out);
+	head_out(making, false, &out);
 	json_out_null(&out, "data");
-	tail_out(result, parse_us, &out);
+	tail_out(making, parse_us, &out);
 	json_out_object(&out, "error");
 	json_out_text(&out, "type", err_name(failure->code));
 	json_out_text(&out, "detail", failure->detail);
@@ -154,26 +174,41 @@ static void failure_make(const char *url, const struct fetch_result *result, int
 	json_out_end(&out, '}');
 }
 
-int item_make(const struct plan *plan, const char *url, const struct fetch_result *result,
-	      struct buf *into, struct err *ret_failure)
+/* 0: `into` is the item of a success. */
+static int success_make(struct making *making, int64_t start_us, struct buf *into, struct err *err)
 {
+	const struct follow *follow = making->plan->follow;
 	struct json_out out = JSON_OUT(into);
+
+	if (follow && making->result->status / 100 == 3 &&
+	    links_redirect(follow, making->visit, making->result, making->links, &making->target,
+			   err))
+		return -1;
+	json_out_object(&out, NULL);
+	head_out(making, true, &out);
+	if (making->target)
+		json_out_null(&out, "data");
+	else if (data_out(making, &out, err))
+		return -1;
+	tail_out(making, clock_us() - start_us, &out);
+	json_out_null(&out, "error");
+	json_out_end(&out, '}');
+	if (!buf_ok(into))
+		return err_set(err, ERR_FETCH_TOO_LARGE, "the result item is larger than %d bytes",
+			       ITEM_BYTES_MAX);
+	return 0;
+}
+
+int item_make(const struct plan *plan, const struct visit *visit, const struct fetch_result *result,
+	      struct links *links, struct buf *into, struct err *ret_failure)
+{
+	struct making making = {.plan = plan, .visit = visit, .result = result, .links = links};
 	int64_t start_us = clock_us();
 
 	*ret_failure = result->err;
-	if (result->err.code == ERR_NONE) {
-		json_out_object(&out, NULL);
-		head_out(url, result, true, &out);
-		if (data_out(plan, result, &out, ret_failure) == 0) {
-			tail_out(result, clock_us() - start_us, &out);
-			json_out_null(&out, "error");
-			json_out_end(&out, '}');
-			if (buf_ok(into))
-				return 0;
-			err_set(ret_failure, ERR_FETCH_TOO_LARGE,
-				"the result item is larger than %d bytes", ITEM_BYTES_MAX);
-		}
-	}
-	failure_make(url, result, clock_us() - start_us, ret_failure, into);
+	if (result->err.code == ERR_NONE && success_make(&making, start_us, into, ret_failure) == 0)
+		return 0;
+	links->count = 0; /* of a page that failed, nothing is followed */
+	failure_make(&making, clock_us() - start_us, ret_failure, into);
 	return buf_ok(into) ? 0 : -1;
 }

@@ -3,9 +3,10 @@
  *
  *   scrape_plan.c   spec → plan: URLs judged, requests described
  *   field_plan.c    the fields of a plan: selectors compiled
- *   scrape.c        the crawl: parts are URLs, lanes fetch and parse
+ *   scrape.c        the crawl: parts are URLs, lanes fetch and parse (crawl.h)
  *   page.c          an answer → its result item
  *   extract.c       one field of a page
+ *   follow.c        the links of a page that are followed
  *
  * Threads    a plan is read by all lanes; a page belongs to the lane that parses it.
  */
@@ -17,6 +18,8 @@
 #include "handlers/handler.h"
 #include "handlers/html/css.h"
 #include "handlers/html/html.h"
+#include "handlers/scrape/follow.h"
+#include "handlers/scrape/visit.h"
 #include "net/fetch.h"
 #include "net/url.h"
 
@@ -39,9 +42,10 @@ struct plan {
 	struct field *fields;
 	size_t fields_count;
 	struct fetch_header *headers;
-	size_t headers_count;
-	struct fetch_request request; /* what all fetches have in common */
-	unsigned concurrency;	      /* fetches at once, over all lanes */
+	size_t headers_count, headers_public; /* the first ones go to any host */
+	struct follow *follow;		      /* NULL: only `urls` */
+	struct fetch_request request;	      /* what all fetches have in common */
+	unsigned concurrency;		      /* fetches at once, over all lanes */
 };
 
 extern const struct param scrape_params[];
@@ -72,9 +76,9 @@ int field_extract(const struct field *field, struct page *page, struct json_out 
  * "links", and their number. */
 int links_extract(struct page *page, struct json_out *out, struct err *err);
 
-/* The result item of an answer, a failed one too.  *ret_failure says why it counts as
- * failed (ERR_NONE: it does not). */
-int item_make(const struct plan *plan, const char *url, const struct fetch_result *result,
-	      struct buf *into, struct err *ret_failure);
+/* The result item of an answer, a failed one too, and the links to be followed.
+ * *ret_failure says why it counts as failed (ERR_NONE: it does not; then there are links). */
+int item_make(const struct plan *plan, const struct visit *visit, const struct fetch_result *result,
+	      struct links *links, struct buf *into, struct err *ret_failure);
 
 #endif

@@ -72,7 +72,8 @@ const struct param scrape_params[] = {
 	 .summary = "How failed fetches are repeated"},
 	{.name = "breaker", .kind = PARAM_OBJECT, .members = breaker_params,
 	 .summary = "When a host is left alone"},
-	{.name = "follow", .kind = PARAM_LATER, .summary = "Links to follow"},
+	{.name = "follow", .kind = PARAM_OBJECT, .members = follow_params,
+	 .summary = "Which links to go on to; without it only the URLs given are fetched"},
 	{.name = "sitemaps", .kind = PARAM_LATER, .summary = "Sitemaps to start from"},
 	{.name = "urls_from", .kind = PARAM_LATER, .summary = "URLs out of another job's results"},
 	{.name = "robots", .kind = PARAM_LATER, .summary = "Obey robots.txt"},
@@ -114,6 +115,7 @@ static void address_check(const struct url *url, size_t index, struct planner *p
 
 static int urls_read(const struct json *urls, struct plan *plan, struct planner *planner)
 {
+	bool strip = plan->follow && plan->follow->strip_tracking;
 	const struct json *value;
 
 	plan->urls = arena_array(&plan->arena, json_count(urls), sizeof(*plan->urls));
@@ -134,10 +136,13 @@ static int urls_read(const struct json *urls, struct plan *plan, struct planner 
 		}
 		address_check(&url, index, planner);
 		plan->urls[index] = url.href;
-		plan->keys[index] = url_canonical(&url, false, &plan->arena);
+		plan->keys[index] = url_canonical(&url, strip, &plan->arena);
 		if (!plan->keys[index])
 			return -1;
 	}
+	if (plan->follow && (int64_t)plan->urls_count > plan->follow->pages_max)
+		mistake_add(planner->mistakes, "/spec/follow/max_pages", "conflict",
+			    "there are %zu urls already", plan->urls_count);
 	return 0;
 }
 
@@ -182,6 +187,27 @@ static void header_check(const char *name, const char *value, struct mistakes *m
 	}
 }
 
+/* Credentials go to the origins that the spec names, not to where links lead. */
+static bool header_is_secret(const char *name)
+{
+	return strcasecmp(name, "authorization") == 0 || strcasecmp(name, "cookie") == 0;
+}
+
+/* Those that any host may see first. */
+static void headers_order(struct plan *plan)
+{
+	struct fetch_header *headers = plan->headers;
+
+	for (size_t i = 0; i < plan->headers_count; i++) {
+		struct fetch_header header = headers[i];
+
+		if (header_is_secret(header.name))
+			continue;
+		headers[i] = headers[plan->headers_public];
+		headers[plan->headers_public++] = header;
+	}
+}
+
 static int headers_read(const struct json *spec, struct plan *plan, struct mistakes *mistakes)
 {
 	const struct json *headers = json_get(spec, "headers"), *value;
@@ -201,6 +227,7 @@ static int headers_read(const struct json *spec, struct plan *plan, struct mista
 		header_check("User-Agent", agent, mistakes);
 		plan->headers[plan->headers_count++] = (struct fetch_header){"User-Agent", agent};
 	}
+	headers_order(plan);
 	return 0;
 }
 
@@ -232,7 +259,8 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 	if (!plan)
 		return -1;
 	arena_init(&plan->arena, PLAN_BYTES_MAX);
-	if (urls_read(json_get(spec, "urls"), plan, planner) == 0 &&
+	if (follow_read(spec, &plan->arena, planner, &plan->follow) == 0 &&
+	    urls_read(json_get(spec, "urls"), plan, planner) == 0 &&
 	    fields_plan(json_get(spec, "extract"), plan, planner->mistakes) == 0 &&
 	    headers_read(spec, plan, planner->mistakes) == 0 && planner->mistakes->count == 0) {
 		request_read(spec, plan);
@@ -248,6 +276,7 @@ void scrape_plan_free(struct plan *plan)
 	if (!plan)
 		return;
 	fields_free(plan);
+	follow_done(plan->follow);
 	arena_done(&plan->arena);
 	free(plan);
 }

@@ -62,6 +62,20 @@ struct fetch_result *fake_answer(const struct fetch_request *request, int status
 	return result;
 }
 
+void fake_header(struct fetch_result *result, const char *name, const char *value)
+{
+	size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
+	size_t type_at = (size_t)(result->content_type - result->head);
+	char *head = realloc(result->head, result->head_len + name_size + value_size);
+
+	assert(head);
+	memcpy(head + result->head_len, name, name_size);
+	memcpy(head + result->head_len + name_size, value, value_size);
+	result->head = head;
+	result->head_len += name_size + value_size;
+	result->content_type = head + type_at;
+}
+
 struct fetch_result *fake_refusal(const struct fetch_request *request, enum err_code code)
 {
 	struct fetch_result *result = fake_answer(request, 0, "", "");

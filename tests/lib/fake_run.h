@@ -97,6 +97,7 @@ const char *fake_run_ndjson(struct fake_run *fake);
 /* What a fetch ends with: an answer, or a reason (ERR_FETCH_TIMEOUT, …). */
 struct fetch_result *fake_answer(const struct fetch_request *request, int status,
 				 const char *content_type, const char *body);
+void fake_header(struct fetch_result *result, const char *name, const char *value); /* one more */
 struct fetch_result *fake_refusal(const struct fetch_request *request, enum err_code code);
 
 #endif

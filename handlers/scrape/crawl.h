@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* crawl.h - the state of a crawl, for the files that step it.
+ *
+ *   scrape.c        open, phases, summary, close
+ *   crawl_seeds.c   phase 0: what the spec names becomes parts
+ *   crawl_lane.c    phase 1: fetch, parse, tell; links become parts
+ *
+ * Threads    a struct lane is its lane's; the rest of a crawl is constant in phase 1.
+ */
+#ifndef HANDLERS_SCRAPE_CRAWL_H
+#define HANDLERS_SCRAPE_CRAWL_H
+
+#include "base/buf.h"
+#include "handlers/run.h"
+#include "handlers/scrape/scrape.h"
+#include "handlers/scrape/tally.h"
+#include "handlers/scrape/visit.h"
+
+/* A finished page on its way into the results: a full house is asked again. */
+struct telling {
+	struct part *part; /* NULL: none */
+	struct visit visit;
+	struct err failure;
+	unsigned attempts;
+	bool emitted, failed;
+	size_t links_told;
+};
+
+/* Fetches of one lane that are under way; the slot's number is the fetch's tag. */
+struct lane {
+	struct part **parts;
+	unsigned *free_slots;
+	unsigned free_count, slots;
+	bool end; /* no part is left to take */
+	struct telling telling;
+	struct buf item;     /* of telling */
+	struct links links;  /* of telling, and the texts of its visit */
+	struct arena begins; /* the visit whose fetch begins */
+	struct buf input;    /* a part's, on its way into the house */
+	struct tally tally;
+};
+
+struct crawl {
+	const struct plan *plan;
+	int64_t opened_ms, elapsed_ms; /* monotonic; of earlier attempts */
+	size_t seeds_added;
+	unsigned lanes_count;
+	struct lane *lanes;
+	struct tally elsewhere; /* what lanes counted that are no longer */
+};
+
+/* crawl_seeds.c */
+enum step seeds_step(struct run *run, struct crawl *crawl, unsigned lane, struct err *err);
+/* Adds a URL as a part, which may be known. */
+enum run_answer crawl_add(struct run *run, struct crawl *crawl, unsigned lane,
+			  const struct visit *visit, const char *key, int priority,
+			  struct err *err);
+
+/* crawl_lane.c */
+int lane_init(struct lane *lane, unsigned slots, struct err *err);
+void lane_done(struct lane *lane);
+enum step lane_crawl(struct run *run, struct crawl *crawl, unsigned lane, struct err *err);
+
+#endif

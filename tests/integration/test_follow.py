@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""follow: a crawl from one URL through the links it finds."""
+import pytest
+from origin import page, redirect
+from sites import Site, canonical
+
+ONCE = {"max_attempts": 1}
+
+
+def crawl(jobs, url, follow=None, **spec):
+    job = jobs.run("scrape", {"urls": [url], "follow": follow or {}, "retry": ONCE, **spec})
+    return job, jobs.results(job["id"])
+
+
+def by_url(items):
+    found = {canonical(item["url"]): item for item in items}
+    assert len(found) == len(items), "a URL has two items"
+    return found
+
+
+def assert_whole(site, job, items):
+    """Each reachable URL once, and counts that add up."""
+    assert set(by_url(items)) == site.urls
+    failed = site.count(404)
+    assert job["counts"] == {"items": len(site.urls), "failed": failed}
+    summary = job["summary"]
+    assert (summary["urls"], summary["succeeded"], summary["failed"]) == (
+        len(site.urls), len(site.urls) - failed, failed)
+    assert summary["failed_by"] == {"http-4xx": failed}
+    assert summary["redirects"] == site.count(301, 302)
+
+
+# ---- one crawl ----
+
+def test_each_reachable_url_is_one_item(jobs, origin):
+    """Cycles, doubles, redirects, errors, traps: one item each, none missing, none fetched twice."""
+    site = Site(origin)
+    job, items = crawl(jobs, origin.url + "/", concurrency=32, per_host=32)
+    assert job["state"] == "completed"
+    assert_whole(site, job, items)
+    assert set(origin.counts().values()) == {1}
+    assert job["summary"]["skipped"]["trap"] > 0
+    assert job["summary"]["hosts"][0]["host"] == origin.key
+
+
+def test_items_say_how_deep_and_from_where(jobs, origin):
+    """One fetch at a time is breadth first: depths are those of the shortest way."""
+    site = Site(origin)
+    _, items = crawl(jobs, origin.url + "/", concurrency=1)
+    depths = {canonical(origin.url + path): depth for path, depth in site.depths.items()}
+    assert {canonical(item["url"]): item["depth"] for item in items} == depths
+    known = {item["url"] for item in items}
+    assert [item["from"] for item in items if item["depth"] == 0] == [None]
+    assert all(item["from"] in known for item in items if item["depth"] > 0)
+
+
+def test_max_pages_is_exact_however_many_fetch(jobs, origin):
+    """50 URLs, with 32 at a time."""
+    Site(origin)
+    job, items = crawl(jobs, origin.url + "/", {"max_pages": 50}, concurrency=32, per_host=32)
+    assert len(by_url(items)) == 50
+    assert job["counts"]["items"] == job["summary"]["urls"] == 50
+    assert origin.requests.total() == 50
+
+
+def test_max_depth_and_patterns(jobs, origin):
+    """Two links deep, and only below /a/, without what ends in .pdf."""
+    origin.at("/", page("<a href=/a/1>x</a><a href=/b/1>x</a>"))
+    origin.at("/a/1", page("<a href=/a/2>x</a><a href=/a/x.pdf>x</a>"))
+    origin.at("/a/2", page("<a href=/a/3>x</a>"))
+    job, items = crawl(jobs, origin.url + "/",
+                       {"max_depth": 2, "include": ["/a/"], "exclude": [r"\.pdf$"]})
+    assert sorted(item["url"] for item in items) == [
+        origin.url + "/", origin.url + "/a/1", origin.url + "/a/2"]
+    assert job["summary"]["skipped"]["pattern"] == 2
+
+
+def test_a_redirect_is_an_item_and_its_target_another(jobs, origin):
+    """Two redirects to one page: three items, the page fetched once."""
+    origin.at("/", page("<a href=/old>x</a><a href=/older>x</a>"))
+    origin.at("/old", redirect("/new", 301))
+    origin.at("/older", redirect("/new", 308))
+    origin.at("/new", page("<title>New</title>"))
+    _, items = crawl(jobs, origin.url + "/")
+    found = by_url(items)
+    assert len(found) == 4
+    for old in ("/old", "/older"):
+        item = found[origin.url + old]
+        assert (item["status"], item["data"]) == ("success", None)
+        assert item["http_status"] in (301, 308)
+        assert item["final_url"] == origin.url + "/new"
+    assert found[origin.url + "/new"]["data"]["title"] == "New"
+    assert origin.count("/new") == 1
+
+
+def test_a_redirect_out_of_the_scope_is_not_followed(jobs, origin):
+    """Another port is another host; a seed that leads there is told in the log."""
+    origin.at("/", redirect(f"http://127.0.0.1:{origin.port + 1}/"))
+    job, items = crawl(jobs, origin.url + "/")
+    assert len(items) == 1
+    assert job["summary"]["skipped"]["scope"] == 1
+    log = jobs.get(f"/v1/jobs/{job['id']}/logs").lines()
+    assert "redirects out of the scope" in log[0]["data"]["text"]
+
+
+def test_credentials_do_not_follow_links_to_other_hosts(jobs, origin):
+    """Authorization goes where the seed is, not to another origin."""
+    origin.at("/", page(f"<a href='http://localhost:{origin.port}/x'>x</a><a href=/y>y</a>"))
+    crawl(jobs, origin.url + "/", {"scope": "any"}, headers={"Authorization": "Bearer x"})
+    assert origin.headers["/y"]["Authorization"] == "Bearer x"
+    assert origin.headers["/x"]["Authorization"] is None
+
+
+# ---- after a crash ----
+
+@pytest.mark.parametrize("at", [20, 100])
+def test_a_followed_crawl_goes_on_after_a_kill(start_daemon, origin, at):
+    """kill -9 in the middle: the same items as without it, few pages fetched again."""
+    site = Site(origin, latency_s=0.02)
+    daemon = start_daemon("--allow-net", "127.0.0.0/8")
+    job = daemon.client.submit("scrape", {
+        "urls": [origin.url + "/"], "follow": {}, "concurrency": 8, "per_host": 8, "retry": ONCE})
+    origin.wait_for_total(at)
+    daemon.kill()
+    daemon.start()
+    ended = daemon.client.ended(job["id"])
+    assert ended["state"] == "completed"
+    assert_whole(site, ended, daemon.client.results(job["id"]))
+
+
+def test_max_pages_is_exact_over_kills(start_daemon, origin):
+    """Killed twice: still 100 URLs."""
+    Site(origin, latency_s=0.02)
+    daemon = start_daemon("--allow-net", "127.0.0.0/8")
+    job = daemon.client.submit("scrape", {
+        "urls": [origin.url + "/"], "follow": {"max_pages": 100}, "concurrency": 8, "per_host": 8})
+    for at in (20, 60):
+        origin.wait_for_total(at)
+        daemon.kill()
+        daemon.start()
+    assert daemon.client.ended(job["id"])["counts"]["items"] == 100
+    assert len(by_url(daemon.client.results(job["id"]))) == 100
+
+
+# ---- mistakes ----
+
+def test_what_is_wrong_with_follow_is_told_at_submit(jobs):
+    """All at once, each with its place."""
+    answer = jobs.post("/v1/jobs", {"type": "scrape", "spec": {
+        "urls": ["http://a.example/"],
+        "follow": {"links": "a[", "include": ["("], "scope": "galaxy", "depth": 3}}})
+    assert (answer.status, answer.problem) == (422, "invalid-spec")
+    assert "/spec/follow/depth" in answer.pointers
+    answer = jobs.post("/v1/jobs", {"type": "scrape", "spec": {
+        "urls": ["http://a.example/"], "follow": {"links": "a[", "include": ["("]}}})
+    assert set(answer.pointers) == {"/spec/follow/links", "/spec/follow/include/0"}
