@@ -45,6 +45,10 @@ static const struct setting settings[] = {
 	 "bearer tokens, one a line; required off loopback (made when absent)", 0, 0, NULL},
 	{"allow-net", KIND_LIST, AT(allow_net), NULL, "CIDR",
 	 "addresses that jobs may fetch from though they are not public; repeatable", 0, 0, NULL},
+	{"ca-file", KIND_TEXT, AT(ca_file), NULL, "FILE",
+	 "certificate authorities that fetches believe, instead of the system's", 0, 0, NULL},
+	{"allow-insecure-tls", KIND_SWITCH, AT(allow_insecure_tls), NULL, NULL,
+	 "let requests switch off the verification of certificates", 0, 0, NULL},
 	{"allow-host", KIND_LIST, AT(allow_host), NULL, "NAME",
 	 "a further Host header to answer to; repeatable", 0, 0, NULL},
 	{"workers-min", KIND_INT, AT(workers_min), "1", "N",
@@ -406,6 +410,9 @@ static void value_print(const struct setting *setting, const void *at, struct bu
 	case KIND_CHOICE:
 		buf_add_text(into, setting->choices[*(const int64_t *)at]);
 		break;
+	case KIND_SWITCH:
+		buf_add_text(into, *(const bool *)at ? "on" : "off");
+		break;
 	case KIND_DURATION:
 		buf_printf(into, "%lldms", (long long)*(const int64_t *)at);
 		break;
@@ -418,7 +425,7 @@ static void value_print(const struct setting *setting, const void *at, struct bu
 void config_print(const struct config *config, struct buf *into)
 {
 	for (size_t i = 0; i < SETTINGS; i++) {
-		if (settings[i].kind == KIND_SWITCH)
+		if (settings[i].offset == AT(check_only))
 			continue;
 		buf_printf(into, "%-24s ", settings[i].name);
 		value_print(&settings[i], (const char *)config + settings[i].offset, into);

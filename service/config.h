@@ -34,6 +34,8 @@ struct config {
 	char *token_file;
 	char *file;
 	struct config_list allow_net, allow_host;
+	char *ca_file;
+	bool allow_insecure_tls;
 	int64_t workers_min, workers_max; /* 0: by the number of CPUs */
 	int64_t active_max, queued_max;
 	int64_t fetch_max;

@@ -348,6 +348,8 @@ static int fetcher_make(struct daemon *daemon, const struct config *config, stru
 		.guard = daemon->guard,
 		.user_agent = "jobmill/" JOBMILL_VERSION,
 		.transfers_max = (unsigned)config->fetch_max,
+		.ca_file = config->ca_file,
+		.allow_insecure = config->allow_insecure_tls,
 		.room = fetch_room,
 		.host_changed = host_changed,
 		.host_save = host_save,
