@@ -71,6 +71,12 @@ struct engine_patch {
 int engine_patch(struct engine *engine, const struct id *id, const struct engine_patch *patch,
 		 engine_move_done *done, void *ctx, struct err *err);
 
+/* The parts of a job that have been found, and what became of those that are over. */
+struct engine_parts {
+	int64_t found, queued, in_flight, failed; /* found 0: it has none */
+	int64_t failed_by[ERR_CODES];		  /* items that failed, by reason */
+};
+
 /* Live news of a running job that the store does not have: false when it is not active. */
 struct engine_live {
 	int64_t done, total;
@@ -80,6 +86,7 @@ struct engine_live {
 	char waiting_reason[32];  /* "circuit-open", "throttled", "memory", … ; "": not waiting */
 	char waiting_host[272];	  /* HOST_KEY_BYTES_MAX, and the NUL */
 	int64_t waiting_until_ms; /* wall; 0: unknown */
+	struct engine_parts parts;
 };
 bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret);
 

@@ -62,6 +62,19 @@ void run_progress_seal_locked(struct run *run, struct changes *changes, bool las
 	changes->rate = run->rate;
 }
 
+static void parts_live_locked(struct run *run, struct engine_parts *ret) REQUIRES(run->lock)
+{
+	const struct parts *parts = run->parts;
+
+	if (!parts)
+		return;
+	ret->found = parts->all;
+	ret->in_flight = (int64_t)(parts->claimed_count + parts->order_count);
+	ret->queued = parts->all - parts->done - parts->failed - ret->in_flight;
+	ret->failed = parts->failed;
+	memcpy(ret->failed_by, run->failed_by, sizeof(ret->failed_by));
+}
+
 bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret)
 {
 	struct run *run = engine_run_find(engine, id);
@@ -76,6 +89,7 @@ bool engine_live(struct engine *engine, const struct id *id, struct engine_live 
 	ret->rate = run->rate;
 	ret->stage = run->stage;
 	ret->items_failed = run->items_failed;
+	parts_live_locked(run, &ret->parts);
 	lock_drop(&run->lock);
 	run_live_waiting(run, ret);
 	run_unref(run);

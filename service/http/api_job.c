@@ -31,6 +31,28 @@ static void int_or_null(struct json_out *out, const char *name, bool known, int6
 		json_out_null(out, name);
 }
 
+/* Of a running job that has parts. */
+static void details_out(const struct engine_live *live, struct json_out *out)
+{
+	const struct engine_parts *parts = live ? &live->parts : NULL;
+
+	if (!parts || parts->found == 0) {
+		json_out_null(out, "details");
+		return;
+	}
+	json_out_object(out, "details");
+	json_out_int(out, "found", parts->found);
+	json_out_int(out, "queued", parts->queued);
+	json_out_int(out, "in_flight", parts->in_flight);
+	json_out_int(out, "failed", parts->failed);
+	json_out_object(out, "failed_by");
+	for (int code = ERR_NONE + 1; code < ERR_CODES; code++)
+		if (parts->failed_by[code] > 0)
+			json_out_int(out, err_name((enum err_code)code), parts->failed_by[code]);
+	json_out_end(out, '}');
+	json_out_end(out, '}');
+}
+
 static void progress_out(const struct job *job, const struct engine_live *live,
 			 struct json_out *out)
 {
@@ -50,6 +72,7 @@ static void progress_out(const struct job *job, const struct engine_live *live,
 	int_or_null(out, "eta_ms", rated && total >= done,
 		    rated ? (int64_t)((double)(total - done) / rate * 1000) : 0);
 	json_out_text(out, "stage", live ? live->stage : job->stage);
+	details_out(live, out);
 	json_out_end(out, '}');
 }
 

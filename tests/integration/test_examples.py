@@ -79,3 +79,16 @@ def test_pages_finds_headings_prices_and_the_next_page(jobs, origin):
     data = next(item["data"] for item in jobs.results(ended["id"]) if item["data"])
     assert data["h1"] == "Goods" and data["prices"] == [12.5, 3]
     assert data["next"] == f"{origin.url}/2.html"
+
+
+def test_crawl_follows_links_within_its_bounds(jobs, origin):
+    """The product without its tracking, not the PDF, not what asks not to be followed."""
+    job = example("crawl")
+    job["spec"]["urls"] = [origin.url + "/"]
+    origin.at("/", page("<a href=/products/1?utm_source=x>1</a><a href=/a.pdf>a</a>"
+                        "<a href=/login rel=nofollow>in</a>"))
+    origin.at("/products/1", page("<h1>One</h1><p class=price>12.50"))
+    ended = run(jobs, job)
+    assert sorted(item["url"] for item in jobs.results(ended["id"])) == [
+        f"{origin.url}/", f"{origin.url}/products/1"]
+    assert ended["summary"]["skipped"]["pattern"] == ended["summary"]["skipped"]["nofollow"] == 1

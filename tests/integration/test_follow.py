@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """follow: a crawl from one URL through the links it finds."""
 import pytest
-from origin import page, redirect
+from origin import hang, page, redirect, status
 from sites import Site, canonical
 
 ONCE = {"max_attempts": 1}
@@ -109,6 +109,28 @@ def test_credentials_do_not_follow_links_to_other_hosts(jobs, origin):
     crawl(jobs, origin.url + "/", {"scope": "any"}, headers={"Authorization": "Bearer x"})
     assert origin.headers["/y"]["Authorization"] == "Bearer x"
     assert origin.headers["/x"]["Authorization"] is None
+
+
+# ---- progress ----
+
+def test_progress_counts_what_is_found_queued_and_in_flight(jobs, origin):
+    """One page done, one failed, two that hang, one behind them."""
+    hung = [origin.at(f"/h{n}", hang(origin)) for n in range(3)]
+    origin.at("/", page("".join(f"<a href={url}>x</a>" for url in [origin.url + "/no", *hung])))
+    origin.at("/no", status(404))
+    job = jobs.submit("scrape", {"urls": [origin.url + "/"], "follow": {}, "concurrency": 2,
+                                 "per_host": 2})
+    origin.wait_for("/h0")
+    origin.wait_for("/h1")
+    jobs.reached(job["id"], "running")
+    progress = jobs.job(job["id"])["progress"]
+    assert (progress["done"], progress["total"]) == (2, 5)
+    assert progress["details"] == {"found": 5, "queued": 1, "in_flight": 2, "failed": 1,
+                                   "failed_by": {"http-4xx": 1}}
+    origin.released.set()
+    ended = jobs.ended(job["id"])
+    assert ended["progress"]["details"] is None
+    assert ended["summary"]["failed_by"] == {"http-4xx": 1}
 
 
 # ---- after a crash ----
