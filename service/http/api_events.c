@@ -238,9 +238,10 @@ static int types_read(struct request *request, uint32_t *ret_types, struct err *
 		       strcmp(event_type_name((enum event_type)type), pairs[i].value) != 0)
 			type++;
 		if (type == EVENT_TYPES)
-			return err_set(err, ERR_BAD_PARAMETER,
-				       "type '%.40s' is not one of state, progress, log, item, end, host",
-				       pairs[i].value);
+			return err_set(
+				err, ERR_BAD_PARAMETER,
+				"type '%.40s' is not one of state, progress, log, item, end, host",
+				pairs[i].value);
 		*ret_types |= 1U << type;
 	}
 	return 0;

@@ -46,14 +46,18 @@ static uint32_t cursor_sum(const struct cursor *cursor, size_t len)
 static const char *cursor_text(struct arena *arena, enum hosts_sort sort, int64_t value,
 			       const char *key)
 {
-	struct cursor cursor = {.sort = sort, .value = value};
-	const unsigned char *bytes = (const unsigned char *)&cursor;
+	const unsigned char *bytes;
+	struct cursor cursor;
 	size_t key_len = strlen(key), len = CURSOR_HEAD_BYTES + key_len;
 	char *text = arena_alloc(arena, 2 * len + 1);
 
 	if (!text)
 		return NULL;
+	memset(&cursor, 0, sizeof(cursor));
+	cursor.sort = sort;
+	cursor.value = value;
 	memcpy(cursor.key, key, key_len);
+	bytes = (const unsigned char *)&cursor;
 	cursor.sum = cursor_sum(&cursor, len);
 	for (size_t i = 0; i < len; i++) {
 		text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];

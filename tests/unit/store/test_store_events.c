@@ -2,6 +2,8 @@
 /* test_store_events.c - the numbers, the log of one job, and the log of all. */
 #include "tests/unit/store/fixture.h"
 
+#include <sqlite3.h>
+
 enum { ROOM = 64 };
 
 static size_t events_of(struct fixture *f, const struct id *job, uint64_t after, unsigned limit,
@@ -233,13 +235,84 @@ static void old_events_are_forgotten(void **state)
 	assert_int_equal(err.code, ERR_GONE);
 }
 
+static void note_put(struct fixture *f, const char *data)
+{
+	struct op_note note = {.op.kind = OP_NOTE, .at_ms = 1234, .type = EVENT_HOST, .data = data};
+
+	assert_int_equal(put_wait(f, &note.op), ERR_NONE);
+}
+
+static void a_note_is_of_no_job_and_in_the_log_of_all(void **state)
+{
+	/* Its number stands between those of jobs, its data is kept over a restart. */
+	struct fixture *f = *state;
+	struct id id = submit_plain(f); /* 1 */
+	const struct id nobody = {{0}};
+	struct event events[ROOM];
+	size_t count;
+
+	note_put(f, "{\"key\":\"a\"}"); /* 2 */
+	submit_plain(f);		/* 3 */
+	assert_int_equal(f->seen[1].type, EVENT_HOST);
+	fixture_reopen(f);
+	count = events_of(f, NULL, 0, ROOM, events);
+	assert_int_equal(count, 3);
+	assert_int_equal(events[1].seq, 2);
+	assert_int_equal(events[1].type, EVENT_HOST);
+	assert_int_equal(events[1].at_ms, 1234);
+	assert_true(id_equal(&events[1].job, &nobody));
+	assert_string_equal(events[1].data, "{\"key\":\"a\"}");
+	events_free(events, count);
+	count = events_of(f, &id, 0, ROOM, events);
+	assert_int_equal(count, 1);
+	events_free(events, count);
+}
+
+static void old_notes_are_forgotten_with_their_rows(void **state)
+{
+	/* Four are kept: the row of a note that left the log is gone, its number stays free. */
+	struct fixture *f = *state;
+	struct event events[ROOM];
+	size_t count;
+	struct err err;
+	sqlite3 *db;
+	sqlite3_stmt *rows;
+	char path[128];
+
+	store_close(f->store);
+	f->config.events_kept_max = 4;
+	fixture_start(f);
+	for (int i = 0; i < 10; i++)
+		note_put(f, "{}");
+	assert_int_equal(store_events_read(f->store, NULL, 0, ROOM, events, &count, &err), -1);
+	assert_int_equal(err.code, ERR_GONE);
+	count = events_of(f, NULL, 6, ROOM, events);
+	assert_int_equal(count, 4);
+	events_free(events, count);
+	store_close(f->store);
+	snprintf(path, sizeof(path), "%s/jobmill.db", f->dir);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM event", -1, &rows, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(rows, 0), 4);
+	sqlite3_finalize(rows);
+	sqlite3_close(db);
+	fixture_start(f);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(plain_job_has_four_events),     TEST(progress_logs_and_items_are_in_order),
-		TEST(reading_goes_on_after_any_seq), TEST(scheduled_job_is_born_scheduled),
-		TEST(numbers_go_on_after_a_restart), TEST(old_events_are_forgotten),
+		TEST(plain_job_has_four_events),
+		TEST(progress_logs_and_items_are_in_order),
+		TEST(reading_goes_on_after_any_seq),
+		TEST(scheduled_job_is_born_scheduled),
+		TEST(numbers_go_on_after_a_restart),
+		TEST(old_events_are_forgotten),
+		TEST(a_note_is_of_no_job_and_in_the_log_of_all),
+		TEST(old_notes_are_forgotten_with_their_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
