@@ -430,11 +430,12 @@ static void cancel_all(struct fetcher *fetcher)
 static void *fetcher_main(void *ctx)
 {
 	struct fetcher *fetcher = ctx;
-	int64_t save_ms = clock_ms() + SAVE_EVERY_MS;
+	int64_t save_ms = clock_ms() + SAVE_EVERY_MS, wake_ms;
 
 	while (take_orders(fetcher)) {
 		start_what_may(fetcher);
-		loop_run(&fetcher->loop, MIN(next_ms(fetcher), save_ms));
+		wake_ms = next_ms(fetcher);
+		loop_run(&fetcher->loop, MIN(wake_ms, save_ms));
 		finish_what_ended(fetcher);
 		body_pause(fetcher);
 		if (clock_ms() >= save_ms) {

@@ -198,6 +198,10 @@ static void set_constants(struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	/* A directory of certificates beside the file keeps libcurl from remembering what it
+	 * parsed of the file: 20 ms of the loop's time for each connection instead of 1. */
+	if (curl_version_info(CURLVERSION_NOW)->cainfo)
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* none from the environment */
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);	     /* never waits for getaddrinfo */
