@@ -184,12 +184,29 @@ static enum breaker_reason trip_reason(const struct breaker *breaker,
 	return window.slow == window.calls ? BREAKER_SLOW : BREAKER_BORN;
 }
 
+/* Trips are forgiven after so long without trouble. */
+static int64_t forgive_ms(const struct breaker *breaker)
+{
+	return MAX(FORGIVE_MS_MIN, FORGIVE_OPENS * breaker->open_last_ms);
+}
+
 static void forgive(struct breaker *breaker, int64_t now_ms)
 {
-	int64_t enough_ms = MAX(FORGIVE_MS_MIN, FORGIVE_OPENS * breaker->open_last_ms);
-
-	if (now_ms - breaker->since_ms >= enough_ms)
+	if (now_ms - breaker->since_ms >= forgive_ms(breaker))
 		breaker->trips = 0;
+}
+
+bool breaker_forgotten(const struct breaker *breaker, int64_t now_ms)
+{
+	int64_t since_ms = breaker->since_ms;
+
+	if (breaker->force != BREAKER_FREE)
+		return false;
+	if (breaker->state == BREAKER_CLOSED && breaker->trips == 0)
+		return true;
+	if (breaker->state == BREAKER_OPEN)
+		since_ms = breaker->open_until_ms;
+	return now_ms - since_ms >= forgive_ms(breaker);
 }
 
 static bool closed_result(struct breaker *breaker, const struct breaker_policy *policy, bool failed,
@@ -304,7 +321,9 @@ int breaker_import(struct breaker *breaker, const struct breaker_saved *saved, i
 	breaker->trips = saved->trips;
 	breaker->since_ms = now_ms - saved->in_state_ms - away_ms;
 	breaker->open_last_ms = saved->open_last_ms;
-	breaker->open_until_ms = now_ms + MAX(saved->open_left_ms - away_ms, 1);
+	breaker->open_until_ms = now_ms + saved->open_left_ms - away_ms; /* past, perhaps */
+	if (breaker->open_until_ms == BREAKER_NEVER_MS)
+		breaker->open_until_ms = -1;
 	if (held)
 		breaker->open_until_ms = BREAKER_NEVER_MS;
 	return 0;

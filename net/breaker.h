@@ -117,6 +117,10 @@ bool breaker_result(struct breaker *breaker, const struct breaker_policy *policy
  * then, and that is not jittered.  No effect in any other state. */
 void breaker_extend(struct breaker *breaker, int64_t until_ms);
 
+/* Does nothing about it matter any more?  It is closed, free and its trips are forgiven, or
+ * it was not called for so long after its open time that they would be. */
+bool breaker_forgotten(const struct breaker *breaker, int64_t now_ms);
+
 /* By hand: open or closed until BREAKER_FREE, which leaves the state as it is and
  * lets it move again (one that was opened by hand goes half-open). */
 void breaker_force(struct breaker *breaker, enum breaker_force force, int64_t now_ms);

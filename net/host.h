@@ -102,6 +102,8 @@ struct host *host_find(struct hosts *hosts, const char *key) REQUIRES(hosts->loc
 struct host *host_make(struct hosts *hosts, const char *key, int64_t now_ms, struct err *err)
 	REQUIRES(hosts->lock); /* finds it, or adds it, in the place of an idle one if need be */
 void host_free(struct host *host);
+/* Out of the table; the store is told with the next save. */
+void host_forget(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
 
 /* hosts_name.c */
 int host_name_join(struct hosts *hosts, struct host *host)

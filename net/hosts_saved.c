@@ -4,7 +4,7 @@
  * A host that changed is dirty; hosts_save() hands the state of each to save(), as one
  * flat record, about once a second.  Instants become durations, because the monotonic
  * clock does not outlive the machine.  A host about which there is nothing to remember
- * is forgotten.
+ * is forgotten; so is one that has been well for a week, when it is read.
  */
 #include "net/host.h"
 
@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAVED_VERSION = 2 };
+enum {
+	SAVED_VERSION = 2,
+	HISTORY_KEEP_MS = 7 * 24 * 3600 * 1000, /* of a host that is well since */
+};
 
 struct move_saved {
 	int64_t ago_ms;
@@ -128,6 +131,14 @@ static void history_import(struct host *host, const struct host_saved *saved, in
 	}
 }
 
+static bool host_is_stale(const struct host *host, int64_t now_ms)
+{
+	const struct host_history *history = host->history;
+
+	return history && history->count > 0 && host_healthy(host, now_ms) &&
+	       now_ms - history->moves[history->count - 1].at_ms >= HISTORY_KEEP_MS;
+}
+
 void hosts_import(struct hosts *hosts, const char *key, const void *state, size_t len,
 		  int64_t away_ms, int64_t now_ms)
 {
@@ -145,6 +156,8 @@ void hosts_import(struct hosts *hosts, const char *key, const void *state, size_
 		host->throttle.until_ms = now_ms + MAX(saved.throttled_left_ms - away_ms, 0);
 		host->limits = saved.limits;
 		history_import(host, &saved, away_ms, now_ms);
+		if (host_is_stale(host, now_ms))
+			host_forget(hosts, host);
 	}
 	lock_drop(&hosts->lock);
 }

@@ -66,6 +66,21 @@ static void table_grow(struct hosts *hosts) REQUIRES(hosts->lock)
 	free(old);
 }
 
+void host_forget(struct hosts *hosts, struct host *host)
+{
+	ring_drop(&host->place);
+	while (!ring_empty(&host->flows))
+		flow_free(hosts, CONTAINER_OF(host->flows.next, struct flow, sibling));
+	chain_drop(hosts, host);
+	host_name_leave(hosts, host);
+	hosts->count--;
+	if (host->history)
+		host_dirty(hosts, host);
+	host->gone = !ring_empty(&host->dirty); /* hosts_save() frees it */
+	if (!host->gone)
+		host_free(host);
+}
+
 static bool evict_one(struct hosts *hosts, int64_t now_ms) REQUIRES(hosts->lock)
 {
 	for (int i = 0; i < EVICT_TRIES && !ring_empty(&hosts->idle); i++) {
@@ -76,16 +91,7 @@ static bool evict_one(struct hosts *hosts, int64_t now_ms) REQUIRES(hosts->lock)
 			ring_add(&hosts->idle, &host->place);
 			continue;
 		}
-		while (!ring_empty(&host->flows))
-			flow_free(hosts, CONTAINER_OF(host->flows.next, struct flow, sibling));
-		chain_drop(hosts, host);
-		host_name_leave(hosts, host);
-		hosts->count--;
-		if (host->history)
-			host_dirty(hosts, host);
-		host->gone = !ring_empty(&host->dirty); /* hosts_save() frees it */
-		if (!host->gone)
-			host_free(host);
+		host_forget(hosts, host);
 		return true;
 	}
 	return false;

@@ -45,8 +45,7 @@ void host_view_fill(const struct host *host, int64_t now_ms, struct host_view *r
 
 bool host_healthy(const struct host *host, int64_t now_ms)
 {
-	return host->breaker.state == BREAKER_CLOSED && host->breaker.force == BREAKER_FREE &&
-	       host->breaker.trips == 0 && host->throttle.until_ms <= now_ms &&
+	return breaker_forgotten(&host->breaker, now_ms) && host->throttle.until_ms <= now_ms &&
 	       host->limits.limit_max == 0 && host->limits.delay_ms == 0 &&
 	       host->limits.rate_per_s <= 0;
 }

@@ -882,6 +882,44 @@ static void hosts_of_one_name_share_its_politeness(void **state)
 	}
 }
 
+static void a_host_nobody_asks_for_is_forgotten_in_the_end(void **state)
+{
+	/* Open for 15 s ± 15 %, then ten minutes for forgiveness: its place is free then; and
+	 * a row that is read a week later is deleted. */
+	struct hosts_item items[5], next = item_of(key_b, 1);
+	struct hosts *hosts = table_open(1);
+	struct host_view view;
+	int64_t open_ms;
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		items[i] = item_of(key_a, 1);
+		add(hosts, &items[i], T0);
+		assert_non_null(hosts_take(hosts, T0));
+		finish(hosts, &items[i], ERR_FETCH_CONNECT, 0, T0);
+	}
+	hosts_save(hosts, T0);
+	open_ms = view_of(hosts, key_a, T0).open_left_ms;
+	assert_int_equal(hosts_add(hosts, &next, T0 + open_ms + 599999, &err), -1);
+	assert_int_equal(err.code, ERR_LIMIT);
+	add(hosts, &next, T0 + open_ms + 600000);
+	assert_true(hosts_remove(hosts, &next, T0 + open_ms + 600000));
+	hosts_free(hosts);
+
+	hosts = table_open(0);
+	hosts_import(hosts, key_a, saved, saved_len, 6 * 86400 * 1000, T0);
+	assert_int_equal(hosts_get(hosts, key_a, T0, &view, NULL, &err), 0);
+	hosts_free(hosts);
+	hosts = table_open(0);
+	hosts_import(hosts, key_a, saved, saved_len, 7 * 86400 * 1000, T0);
+	assert_int_equal(hosts_get(hosts, key_a, T0, &view, NULL, &err), -1);
+	hosts_save(hosts, T0);
+	assert_string_equal(saved_key, key_a);
+	assert_int_equal(saved_len, 0);
+	hosts_free(hosts);
+}
+
 static int64_t sorted_value(const struct host_view *view, enum hosts_sort sort)
 {
 	switch (sort) {
@@ -980,6 +1018,7 @@ int main(void)
 		cmocka_unit_test(history_and_limits_come_back),
 		cmocka_unit_test(a_host_that_had_to_go_is_forgotten_in_the_store),
 		cmocka_unit_test(hosts_of_one_name_share_its_politeness),
+		cmocka_unit_test(a_host_nobody_asks_for_is_forgotten_in_the_end),
 		cmocka_unit_test(every_order_is_whole_over_its_pages),
 	};
 
