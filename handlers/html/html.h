@@ -36,7 +36,7 @@ struct html_limits {
 
 extern const struct html_limits HTML_DEFAULTS; /* from base/limits.h; scripting off */
 
-/* Parses a page in UTF-8 (see charset.h); bytes that are not UTF-8 pass unchanged. */
+/* Parses a page in UTF-8 (see net/charset.h); bytes that are not UTF-8 pass unchanged. */
 int html_parse(const char *bytes, size_t len, struct html_limits limits, struct html **ret_html,
 	       struct err *err);
 

@@ -10,7 +10,8 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "handlers/html/charset.h"
+#include "handlers/html/meta.h"
+#include "net/charset.h"
 #include "net/url_mask.h"
 
 #include <math.h>
@@ -92,7 +93,8 @@ static int html_parse_and_out(struct making *making, const struct url *final, st
 	int rc = -1;
 
 	buf_init(&page.text, HTML_BYTES_MAX);
-	charset = charset_detect(result->body, result->body_len, result->content_type, NULL);
+	charset = charset_detect(result->body, result->body_len, result->content_type, meta_charset,
+				 NULL);
 	json_out_text(out, "charset", charset);
 	if (charset_decode(charset, result->body, result->body_len, &decoded, &text, &len, err) ==
 		    0 &&

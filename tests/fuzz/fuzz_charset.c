@@ -2,7 +2,8 @@
 /* fuzz_charset.c - whatever the bytes and the label, the text is valid UTF-8.  The first
  * byte chooses a label; 0: as detected. */
 #include "base/buf.h"
-#include "handlers/html/charset.h"
+#include "handlers/html/meta.h"
+#include "net/charset.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -25,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	charset = charset_detect(bytes, size - 1, NULL, NULL);
+	charset = charset_detect(bytes, size - 1, NULL, meta_charset, NULL);
 	if (data[0]) {
 		const char *label = labels[data[0] % 16];
 

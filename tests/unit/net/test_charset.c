@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* test_html_charset.c - which encoding a page is in, and its text in UTF-8.
+/* test_charset.c - which encoding a body is in, and its text in UTF-8.
  *
  * Expected values: the labels and mappings of the WHATWG Encoding standard; the count of
  * U+FFFD for bad UTF-8 is that of Python's bytes.decode(errors="replace").
  */
 #include "base/buf.h"
-#include "handlers/html/charset.h"
+#include "net/charset.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,54 +42,35 @@ static void labels_have_names(void **state)
 	assert_label("utf-8 utf8", NULL);
 }
 
+/* A kind of text that declares KOI8-U with its first byte. */
+static const char *declared(const char *bytes, size_t len)
+{
+	return len > 0 && bytes[0] == '@' ? "KOI8-U" : NULL;
+}
+
 static void assert_detects(const char *bytes, const char *content_type, const char *name,
 			   enum charset_source source)
 {
 	enum charset_source found;
 
-	assert_string_equal(charset_detect(bytes, strlen(bytes), content_type, &found), name);
+	assert_string_equal(charset_detect(bytes, strlen(bytes), content_type, declared, &found),
+			    name);
 	assert_int_equal(found, source);
 }
 
 static void sources_have_an_order(void **state)
 {
-	/* Byte order mark, header, meta, valid UTF-8, windows-1252. */
+	/* Byte order mark, header, declaration, valid UTF-8, windows-1252. */
 	static const char header[] = "text/html; charset=koi8-r";
 
 	(void)state;
-	assert_detects("\xEF\xBB\xBF<meta charset=koi8-u>", header, "UTF-8", CHARSET_FROM_BOM);
-	assert_detects("<meta charset=koi8-u>", header, "KOI8-R", CHARSET_FROM_HEADER);
-	assert_detects("<meta charset=koi8-u>", "text/html", "KOI8-U", CHARSET_FROM_META);
+	assert_detects("\xEF\xBB\xBF@", header, "UTF-8", CHARSET_FROM_BOM);
+	assert_detects("@", header, "KOI8-R", CHARSET_FROM_HEADER);
+	assert_detects("@", "text/html", "KOI8-U", CHARSET_FROM_META);
 	assert_detects("<p>\xC3\xA4", "text/html; charset=nonsense", "UTF-8", CHARSET_FROM_UTF8);
 	assert_detects("<p>\xE4", NULL, "windows-1252", CHARSET_FROM_DEFAULT);
+	assert_string_equal(charset_detect("@", 1, NULL, NULL, NULL), "UTF-8");
 	assert_detects("", "text/html;CHARSET = \"Big5\"", "Big5", CHARSET_FROM_HEADER);
-}
-
-static void metas_are_found_as_browsers_find_them(void **state)
-{
-	/* Not in comments, not in attributes of others; http-equiv needs its content. */
-	(void)state;
-	assert_detects("<!-- <meta charset=koi8-u> --><META\tCharSet='big5'/>\xE4", NULL, "Big5",
-		       CHARSET_FROM_META);
-	assert_detects("<a title='<meta charset=koi8-u>'>\xE4", NULL, "windows-1252",
-		       CHARSET_FROM_DEFAULT);
-	assert_detects("<meta http-equiv=Content-Type content='text/html; charset=euc-jp'>", NULL,
-		       "EUC-JP", CHARSET_FROM_META);
-	assert_detects("<meta content='text/html; charset=euc-jp'>", NULL, "UTF-8",
-		       CHARSET_FROM_UTF8);
-	assert_detects("<meta charset=utf-16>", NULL, "UTF-8", CHARSET_FROM_META);
-	assert_detects("<metax charset=big5>", NULL, "UTF-8", CHARSET_FROM_UTF8);
-}
-
-static void the_prescan_ends_after_1024_bytes(void **state)
-{
-	/* A <meta> that begins at byte 1,100 is not seen. */
-	char page[1200];
-
-	(void)state;
-	memset(page, ' ', sizeof(page));
-	snprintf(page + 1100, sizeof(page) - 1100, "<meta charset=big5>");
-	assert_detects(page, NULL, "UTF-8", CHARSET_FROM_UTF8);
 }
 
 static void assert_decodes(const char *charset, const char *bytes, size_t len, const char *expected)
@@ -170,8 +151,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(labels_have_names),
 		cmocka_unit_test(sources_have_an_order),
-		cmocka_unit_test(metas_are_found_as_browsers_find_them),
-		cmocka_unit_test(the_prescan_ends_after_1024_bytes),
 		cmocka_unit_test(texts_are_decoded),
 		cmocka_unit_test(bad_utf8_is_replaced),
 		cmocka_unit_test(valid_utf8_is_not_copied),

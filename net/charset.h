@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* charset.h - which encoding a page is in, and the page in UTF-8.
+/* charset.h - which encoding a body is in, and its text in UTF-8.
  *
  * The order is ours and nearly the standard's: a byte order mark, the charset of the
- * Content-Type header, a <meta> in the first 1,024 bytes (WHATWG HTML 13.2.3.2), bytes
- * that are valid UTF-8, and else windows-1252.  Names are those of the WHATWG Encoding
- * standard ("latin1" is windows-1252, "gb2312" is GBK).
+ * Content-Type header, what the text declares about itself where its kind does so (HTML's
+ * <meta>), bytes that are valid UTF-8, and else windows-1252.  Names are those of the WHATWG
+ * Encoding standard ("latin1" is windows-1252, "gb2312" is GBK).
  *
  * Threads    every function from any thread.
  * Ownership  names are static; charset_decode() borrows or fills the caller's buf.
  * Errors     ERR_LIMIT when the text would pass the buf's limit, ERR_NO_MEMORY.
  * Units      bytes.
  */
-#ifndef HTML_CHARSET_H
-#define HTML_CHARSET_H
+#ifndef NET_CHARSET_H
+#define NET_CHARSET_H
 
 #include "base/err.h"
 
@@ -23,7 +23,7 @@ struct buf;
 enum charset_source {
 	CHARSET_FROM_BOM,
 	CHARSET_FROM_HEADER,
-	CHARSET_FROM_META,
+	CHARSET_FROM_META,    /* or another declaration in the text */
 	CHARSET_FROM_UTF8,    /* nothing said so, but the bytes are valid UTF-8 */
 	CHARSET_FROM_DEFAULT, /* windows-1252 */
 };
@@ -32,12 +32,19 @@ enum charset_source {
  * whitespace ignored; NULL when it is none. */
 const char *charset_by_label(const char *label, size_t len);
 
-/* The encoding of a page.  content_type is the header's whole value
- * ("text/html; charset=utf-8") or NULL; ret_source may be NULL. */
-const char *charset_detect(const char *bytes, size_t len, const char *content_type,
-			   enum charset_source *ret_source);
+/* "charset" = value in a text: of a Content-Type, or of a <meta>'s content (WHATWG HTML,
+ * "extracting a character encoding from a meta element"); NULL: there is none. */
+const char *charset_in(const char *text, size_t len);
 
-/* The page in UTF-8 without a byte order mark.  A page that is valid UTF-8 already is
+/* Reads a declaration in the text itself; NULL: there is none. */
+typedef const char *charset_declared_fn(const char *bytes, size_t len);
+
+/* The encoding of a body.  content_type is the header's whole value
+ * ("text/html; charset=utf-8") or NULL; declared and ret_source may be NULL. */
+const char *charset_detect(const char *bytes, size_t len, const char *content_type,
+			   charset_declared_fn *declared, enum charset_source *ret_source);
+
+/* The text in UTF-8 without a byte order mark.  One that is valid UTF-8 already is
  * not copied: *ret_text points into `bytes`; else into `buf`, which must be empty.
  * Bytes that mean nothing become U+FFFD.  charset: a name from the two above. */
 int charset_decode(const char *charset, const char *bytes, size_t len, struct buf *buf,
