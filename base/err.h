@@ -34,6 +34,7 @@
 	X(ERR_METHOD_NOT_ALLOWED,    405, false, "method-not-allowed",   "Method not allowed") \
 	X(ERR_NOT_ACCEPTABLE,        406, false, "not-acceptable",       "No representation of that type") \
 	X(ERR_CONFLICT,              409, false, "conflict",             "Conflict") \
+	X(ERR_ITEMS,                 409, false, "items-not-retryable",  "Single items cannot be retried") \
 	X(ERR_WRONG_STATE,           409, false, "wrong-state",          "Job is in the wrong state") \
 	X(ERR_JOB_FAILED,            409, false, "job-failed",           "Job did not complete") \
 	X(ERR_UNIQUE_CONFLICT,       409, false, "unique-conflict",      "A job with this unique key exists") \

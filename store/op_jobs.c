@@ -320,9 +320,9 @@ static int job_drop(struct batch *batch, const struct head *head, struct err *er
 {
 	/* SQL_TAG_DELETE reads the job's row, which therefore goes last. */
 	static const enum sql drops[] = {
-		SQL_TAG_DELETE,	  SQL_BODY_DELETE,	 SQL_ATTEMPT_DELETE,
-		SQL_PART_DELETE,  SQL_CHECKPOINT_DELETE, SQL_CHUNK_DELETE,
-		SQL_ERROR_DELETE, SQL_EVENT_DELETE,	 SQL_JOB_DELETE,
+		SQL_TAG_DELETE,	       SQL_BODY_DELETE,	 SQL_ATTEMPT_DELETE, SQL_PART_DELETE,
+		SQL_CHECKPOINT_DELETE, SQL_CHUNK_DELETE, SQL_HOLE_DELETE,    SQL_ERROR_DELETE,
+		SQL_EVENT_DELETE,      SQL_JOB_DELETE,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(drops); i++) {

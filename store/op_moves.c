@@ -4,9 +4,36 @@
  */
 #include "store/room.h"
 
+/* Failed parts are to be done again: what they have told counts no more.  1: go on; 0:
+ * refused; -1. */
+static int failed_parts(struct batch *batch, struct op_move *op, struct head *head, struct err *err)
+{
+	struct statement s;
+	int64_t count, items, pieces;
+
+	if (op->move != JOB_MOVE_AGAIN && op->move != JOB_MOVE_MEND)
+		return 1;
+	s = db_statement(batch->db, SQL_PART_FAILED);
+	put_int(&s, head->num);
+	if (statement_next(&s, err) != 1)
+		return -1;
+	count = get_int(&s);
+	items = get_int(&s);
+	pieces = get_int(&s);
+	statement_end(&s);
+	head->items -= items;
+	if (op->move == JOB_MOVE_AGAIN || (count > 0 && pieces == 0))
+		return 1;
+	err_set(&op->op.err, ERR_ITEMS, "%s",
+		pieces > 0 ? "the items of a part stand in pieces among those of others"
+		: head->items_failed > 0 ? "what failed is no part of its own: retry the whole job"
+					 : "no item of the job has failed");
+	return 0;
+}
+
 static int again(struct batch *batch, struct head *head, int64_t at_ms, struct err *err)
 {
-	static const enum sql resets[] = {SQL_PART_AGAIN, SQL_ERROR_RESOLVE};
+	static const enum sql resets[] = {SQL_HOLE_MAKE, SQL_PART_AGAIN, SQL_ERROR_RESOLVE};
 
 	for (size_t i = 0; i < ARRAY_LEN(resets); i++) {
 		struct statement s = db_statement(batch->db, resets[i]);
@@ -34,6 +61,7 @@ static int move_effects(struct batch *batch, struct head *head, enum job_move mo
 		return attempt_close(batch, head, ATTEMPT_INTERRUPTED, at_ms, ERR_INTERRUPTED,
 				     "paused", err);
 	case JOB_MOVE_AGAIN:
+	case JOB_MOVE_MEND:
 		return again(batch, head, at_ms, err);
 	default:
 		return 0;
@@ -47,7 +75,8 @@ static int unique_check(struct batch *batch, struct op_move *op, struct err *err
 	struct statement s;
 	int rc;
 
-	if (op->move != JOB_MOVE_AGAIN)
+	/* A job that has completed still holds its key. */
+	if ((op->move != JOB_MOVE_AGAIN && op->move != JOB_MOVE_MEND) || op->was == JOB_COMPLETED)
 		return 0;
 	if (job_load(batch->db, &op->id, false, &job, err))
 		return -1;
@@ -82,13 +111,18 @@ int apply_move(struct batch *batch, struct op_move *op, struct err *err)
 	op->was = head.state;
 	if (!state_move(head.state, op->move, &to)) {
 		err_set(&op->op.err, ERR_WRONG_STATE, "a %s job cannot %s", state_name(head.state),
-			op->move == JOB_MOVE_AGAIN ? "be retried" : move_name(op->move));
+			op->move == JOB_MOVE_AGAIN || op->move == JOB_MOVE_MEND
+				? "be retried"
+				: move_name(op->move));
 		return 0;
 	}
 	if (unique_check(batch, op, err))
 		return -1;
 	if (op->op.err.code)
 		return 0;
+	rc = failed_parts(batch, op, &head, err);
+	if (rc != 1)
+		return rc;
 	if (head_move(batch, &head, op->move, op->at_ms, &made, err) ||
 	    move_effects(batch, &head, op->move, op->at_ms, err) || head_store(batch, &head, err))
 		return -1;

@@ -86,6 +86,7 @@ static void part_put(struct statement *s, const struct part_row *part)
 	put_int(s, part->attempts);
 	put_int(s, part->result_offset);
 	put_int(s, part->result_len);
+	put_int(s, part->result_items);
 }
 
 static int parts_write(struct batch *batch, int64_t num, const struct op_commit *commit,
@@ -109,6 +110,7 @@ static int parts_write(struct batch *batch, int64_t num, const struct op_commit 
 		put_int(&s, part->attempts);
 		put_int(&s, part->result_offset);
 		put_int(&s, part->result_len);
+		put_int(&s, part->result_items);
 		put_int(&s, num);
 		put_int(&s, (int64_t)part->number);
 		if (statement_run(&s, err))

@@ -126,6 +126,91 @@ int store_results_read(struct store *store, const struct id *id, int64_t offset,
 	return rc;
 }
 
+/* ---- what is shown ---- */
+
+/* The next bytes from `offset` on that are shown: [*ret_from, *ret_to), empty at the end. */
+static int shown_find(struct db *db, const struct results_head *head, int64_t offset,
+		      int64_t *ret_from, int64_t *ret_to, struct err *err)
+{
+	struct statement s = db_statement(db, SQL_HOLE_AT);
+	int rc;
+
+	put_int(&s, head->num);
+	put_int(&s, offset);
+	rc = statement_next(&s, err);
+	if (rc == 1) {
+		int64_t at = get_int(&s);
+
+		offset = MAX(offset, at + get_int(&s));
+	}
+	statement_end(&s);
+	*ret_to = head->bytes;
+	if (rc < 0)
+		return -1;
+	s = db_statement(db, SQL_HOLE_FROM);
+	put_int(&s, head->num);
+	put_int(&s, offset);
+	while ((rc = statement_next(&s, err)) == 1) {
+		*ret_to = get_int(&s);
+		if (*ret_to > offset)
+			break;
+		offset += get_int(&s); /* it begins where the last one ended */
+		*ret_to = head->bytes;
+	}
+	statement_end(&s);
+	*ret_from = offset;
+	return rc < 0 ? -1 : 0;
+}
+
+int store_results_next(struct store *store, const struct id *id, int64_t *offset, char *into,
+		       size_t room, size_t *ret_len, struct err *err)
+{
+	struct db *db = reader_begin(store, err);
+	struct results_head head = {0};
+	int64_t from = 0, to = 0;
+	int rc;
+
+	*ret_len = 0;
+	if (!db)
+		return -1;
+	rc = head_read(db, id, &head, err);
+	if (rc == 0)
+		rc = shown_find(db, &head, *offset, &from, &to, err);
+	reader_end(store, db);
+	if (rc)
+		return -1;
+	*offset = from;
+	if (from < to && store_results_read(store, id, from, into,
+					    (size_t)MIN((int64_t)room, to - from), ret_len, err))
+		return -1;
+	*offset += (int64_t)*ret_len;
+	return 0;
+}
+
+int store_results_hidden(struct store *store, const struct id *id, int64_t *ret_bytes,
+			 struct err *err)
+{
+	struct db *db = reader_begin(store, err);
+	struct statement s;
+	int64_t num;
+	int rc;
+
+	*ret_bytes = 0;
+	if (!db)
+		return -1;
+	rc = job_number(db, id, &num, err);
+	if (rc == 0) {
+		s = db_statement(db, SQL_HOLE_BYTES);
+		put_int(&s, num);
+		rc = statement_next(&s, err) == 1 ? 0 : -1;
+		if (rc == 0)
+			*ret_bytes = get_int(&s);
+		statement_end(&s);
+	}
+	reader_end(store, db);
+	return rc;
+}
+
 /* ---- item errors ---- */
 
 void item_error_read(struct statement *s, struct item_error *ret_item)

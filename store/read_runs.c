@@ -32,6 +32,7 @@ static int part_read(struct statement *s, struct part_row *row, struct arena *ar
 	row->attempts = (uint16_t)get_int(s);
 	row->result_offset = get_int(s);
 	row->result_len = get_int(s);
+	row->result_items = get_int(s);
 	return 0;
 }
 

@@ -171,7 +171,7 @@ int events_flush(struct batch *batch, struct err *err);		   /* before the COMMIT
 int events_open(struct store *store, struct err *err);		   /* where the numbers go on */
 void event_unpack(const uint8_t *record, struct event *ret_event); /* all but seq and data */
 char *event_item_data(const struct item_error *item);		   /* JSON; NULL: no memory */
-enum { EVENT_NO_JOB = 0 }; /* in place of a job's number */
+enum { EVENT_NO_JOB = 0 };					   /* in place of a job's number */
 enum { EVENT_RECORD_BYTES = ID_BYTES + 8 + 1 + 1 + 2, EVENT_BORN = 0x80 };
 
 /* ---- reading ---- */

@@ -115,8 +115,16 @@ static const char version_1[] =
 "CREATE TABLE kv (space TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
 "	PRIMARY KEY (space, key)) STRICT, WITHOUT ROWID;";
 
+/* Failed parts can be done again, and what they have told before is hidden then. */
+static const char version_2[] =
+"ALTER TABLE part ADD COLUMN result_items INTEGER NOT NULL DEFAULT 0;"
+"CREATE INDEX part_failed ON part (job, number) WHERE state = 2;"
+"CREATE TABLE result_hole (job INTEGER NOT NULL, offset INTEGER NOT NULL, len INTEGER NOT NULL,"
+"	PRIMARY KEY (job, offset)) STRICT, WITHOUT ROWID;";
+
 const struct schema_step schema_steps[] = {
 	{version_1},
+	{version_2},
 };
 /* clang-format on */
 

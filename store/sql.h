@@ -23,7 +23,7 @@
 
 #define PART_COLUMNS                                                                               \
 	"number, key, input, resume, state, priority, grp, not_before_ms, attempts, "              \
-	"result_offset, result_len"
+	"result_offset, result_len, result_items"
 
 /* clang-format off */
 #define SQL_TABLE(X) \
@@ -127,12 +127,28 @@
 	\
 	/* runs */ \
 	X(SQL_PART_INSERT, \
-	  "INSERT OR IGNORE INTO part (job, " PART_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+	  "INSERT OR IGNORE INTO part (job, " PART_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
 	X(SQL_PART_UPDATE, \
 	  "UPDATE part SET resume = ?, state = ?, not_before_ms = ?, attempts = ?, " \
-	  " result_offset = ?, result_len = ? WHERE job = ? AND number = ?") \
+	  " result_offset = ?, result_len = ?, result_items = ? WHERE job = ? AND number = ?") \
 	X(SQL_PART_AGAIN, \
-	  "UPDATE part SET state = 0, attempts = 0, not_before_ms = 0 WHERE job = ? AND state = 2") \
+	  "UPDATE part INDEXED BY part_failed SET state = 0, attempts = 0, not_before_ms = 0, " \
+	  " result_offset = -1, result_len = 0, result_items = 0 WHERE job = ? AND state = 2") \
+	X(SQL_PART_FAILED, /* how many, and what they told: items, and in how many pieces too many */ \
+	  "SELECT count(*), coalesce(sum(iif(result_offset < 0, 0, result_items)), 0), " \
+	  " coalesce(sum(result_offset < 0 AND result_len > 0), 0) " \
+	  "FROM part INDEXED BY part_failed WHERE job = ? AND state = 2") \
+	X(SQL_HOLE_MAKE, \
+	  "INSERT OR REPLACE INTO result_hole (job, offset, len) " \
+	  "SELECT job, result_offset, result_len FROM part INDEXED BY part_failed " \
+	  "WHERE job = ? AND state = 2 AND result_offset >= 0 AND result_len > 0") \
+	X(SQL_HOLE_AT, \
+	  "SELECT offset, len FROM result_hole WHERE job = ? AND offset <= ? " \
+	  "ORDER BY offset DESC LIMIT 1") \
+	X(SQL_HOLE_FROM, \
+	  "SELECT offset, len FROM result_hole WHERE job = ? AND offset >= ? ORDER BY offset") \
+	X(SQL_HOLE_BYTES, "SELECT coalesce(sum(len), 0) FROM result_hole WHERE job = ?") \
+	X(SQL_HOLE_DELETE, "DELETE FROM result_hole WHERE job = ?") \
 	X(SQL_PART_LIST, \
 	  "SELECT " PART_COLUMNS " FROM part WHERE job = ? AND number >= ? AND state = ? " \
 	  "ORDER BY number LIMIT ?") \

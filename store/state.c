@@ -29,6 +29,7 @@ static const unsigned char moves[JOB_MOVES][JOB_STATES] = {
 	[JOB_MOVE_PAUSE]    = {[JOB_PENDING]   = TO(JOB_PAUSED),    [JOB_RUNNING]  = TO(JOB_PAUSED)},
 	[JOB_MOVE_RESUME]   = {[JOB_PAUSED]    = TO(JOB_PENDING)},
 	[JOB_MOVE_AGAIN]    = {[JOB_FAILED]    = TO(JOB_PENDING),   [JOB_CANCELLED] = TO(JOB_PENDING)},
+	[JOB_MOVE_MEND]     = {[JOB_COMPLETED] = TO(JOB_PENDING),   [JOB_FAILED]   = TO(JOB_PENDING)},
 };
 
 static const char *const state_names[JOB_STATES] = {
@@ -42,6 +43,7 @@ static const char *const move_names[JOB_MOVES] = {
 	[JOB_MOVE_FAIL]  = "fail",  [JOB_MOVE_RETRY]  = "retry",  [JOB_MOVE_YIELD]    = "yield",
 	[JOB_MOVE_CRASH] = "crash", [JOB_MOVE_CANCEL] = "cancel", [JOB_MOVE_PAUSE]    = "pause",
 	[JOB_MOVE_RESUME] = "resume", [JOB_MOVE_AGAIN] = "again", [JOB_MOVE_EXPIRE] = "expire",
+	[JOB_MOVE_MEND]  = "mend",
 };
 /* clang-format on */
 

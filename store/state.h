@@ -10,18 +10,19 @@
  *   every state that is not final ── cancel ─▶ cancelled
  *   scheduled, pending, retrying, paused ── expire ─▶ failed
  *   failed, cancelled ── again ─▶ pending        (POST …/retry)
+ *   completed, failed ── mend ─▶ pending         (POST …/retry?items=failed)
  *
  * due        store/op_moves.c: the clock reached ready_ms
  * expire     store/op_moves.c: the clock reached deadline_ms (a run looks by itself)
  * start      engine: OP_START, or folded into OP_COMMIT and OP_FINISH
  * complete, fail, retry, yield   engine: OP_FINISH
  * crash      store_open: what was running when the daemon died
- * cancel, pause, resume, again   http: OP_MOVE
+ * cancel, pause, resume, again, mend   http: OP_MOVE
  *
  * A paused job whose run is still putting its last changes away may yet complete or
  * fail; its retry and yield leave it paused.
- * completed, failed and cancelled are final.  A move that the table does not have
- * is a 409 at the door and an assert inside.
+ * completed, failed and cancelled are final; mend asks for failed items.  A move that the table
+ * does not have is a 409 at the door and an assert inside.
  */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
@@ -54,6 +55,7 @@ enum job_move {
 	JOB_MOVE_PAUSE,
 	JOB_MOVE_RESUME,
 	JOB_MOVE_AGAIN,
+	JOB_MOVE_MEND,
 	JOB_MOVES
 };
 

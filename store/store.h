@@ -223,8 +223,10 @@ struct op_submit {
 };
 
 /* One state move asked for from outside: cancel, pause, resume, retry.  JOB_MOVE_AGAIN
- * opens failed parts again (done ones stay), takes item errors as resolved, and gives
- * the attempts a new budget (attempts_free); the numbers of attempts go on.
+ * opens failed parts again (done ones stay), hides the items that these have told, takes
+ * item errors as resolved, and gives the attempts a new budget (attempts_free); the numbers
+ * of attempts go on.  JOB_MOVE_MEND is the same for a job that has failed parts, a completed
+ * one too.
  * JOB_MOVE_RESUME ends an attempt that has not yielded yet: what it writes later is
  * refused. */
 struct op_move {
@@ -234,7 +236,8 @@ struct op_move {
 	int64_t at_ms;
 	struct job job;	    /* after the commit: the row as it is now (the op's; job_done() it) */
 	enum job_state was; /* before */
-	/* err: ERR_NOT_FOUND, ERR_WRONG_STATE, ERR_UNIQUE_CONFLICT (retry: the key is taken) */
+	/* err: ERR_NOT_FOUND, ERR_WRONG_STATE, ERR_UNIQUE_CONFLICT (retry: the key is taken),
+	 * ERR_ITEMS (mend: no failed part, or one whose items stand in pieces) */
 };
 
 struct op_patch {
@@ -275,7 +278,7 @@ struct part_row {
 	int64_t not_before_ms;
 	uint16_t attempts;
 	/* where its results stand in the job's results, -1: none: retried parts replace */
-	int64_t result_offset, result_len;
+	int64_t result_offset, result_len, result_items;
 };
 
 struct checkpoint_row {
@@ -383,6 +386,13 @@ int store_ready_load(struct store *store, enum job_priority priority, size_t lim
  * committed length: *ret_len 0 at the end. */
 int store_results_read(struct store *store, const struct id *id, int64_t offset, char *into,
 		       size_t room, size_t *ret_len, struct err *err);
+/* The same for what is shown: moves *offset over hidden items and behind what was read.
+ * May read less than there is; *ret_len 0 only at the end. */
+int store_results_next(struct store *store, const struct id *id, int64_t *offset, char *into,
+		       size_t room, size_t *ret_len, struct err *err);
+/* How many bytes of the results are hidden. */
+int store_results_hidden(struct store *store, const struct id *id, int64_t *ret_bytes,
+			 struct err *err);
 int store_errors_read(struct store *store, const struct id *id, uint64_t after_seq, unsigned limit,
 		      struct item_error *ret_errors, size_t *ret_count, struct arena *arena,
 		      struct err *err);

@@ -42,7 +42,8 @@ static struct part_row *row_locked(struct run *run, struct run_part *part) REQUI
 					  .not_before_ms = part->not_before_ms,
 					  .attempts = (uint16_t)part->part.attempts,
 					  .result_offset = part->result_offset,
-					  .result_len = part->result_len};
+					  .result_len = part->result_len,
+					  .result_items = part->result_items};
 		changes_grew_locked(run, sizeof(struct part_row));
 	}
 	return &changes->changed[part->row];
@@ -103,6 +104,7 @@ static bool finished_locked(struct run *run, struct run_part *part) REQUIRES(run
 	row->resume_len = 0;
 	row->result_offset = part->result_offset;
 	row->result_len = part->result_len;
+	row->result_items = part->result_items;
 	if (part->failed)
 		run->parts->failed++;
 	else
@@ -123,6 +125,7 @@ static void part_show_locked(struct run *run, struct run_part *part, size_t byte
 	if (bytes > 0 && !first && part->result_offset + part->result_len != run->result_bytes)
 		part->result_offset = -1; /* not in one piece */
 	part->result_len += (int64_t)bytes;
+	part->result_items += count;
 	told_show_locked(run, &part->told, bytes, count);
 	part->saved_bytes = 0;
 	part->saved_count = 0;
@@ -139,6 +142,7 @@ static bool saved_show_locked(struct run *run, struct run_part *part) REQUIRES(r
 		return false;
 	row->result_offset = part->result_offset;
 	row->result_len = part->result_len;
+	row->result_items = part->result_items;
 	part->save_waits = false;
 	return true;
 }

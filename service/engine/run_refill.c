@@ -218,6 +218,7 @@ static struct run_part *part_of_row(const struct part_row *row)
 	part->not_before_ms = row->not_before_ms;
 	part->result_offset = row->result_offset;
 	part->result_len = row->result_len > 0 ? row->result_len : 0;
+	part->result_items = row->result_items;
 	return part;
 }
 

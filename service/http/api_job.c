@@ -199,12 +199,14 @@ void job_out(const struct job *job, const struct json *spec, struct json_out *ou
 static void results_out(struct request *request, const struct job *job, struct json_out *out)
 {
 	char *bytes = arena_alloc(request_arena(request), HTTP_INCLUDE_BYTES_MAX);
-	size_t len = 0, at = 0;
+	size_t len = 0, at = 0, more = 1;
+	int64_t offset = 0;
 	struct err err;
 
-	if (!bytes || store_results_read(api_of(request)->store, &job->id, 0, bytes,
-					 HTTP_INCLUDE_BYTES_MAX, &len, &err))
-		len = 0;
+	for (; bytes && more > 0 && len < HTTP_INCLUDE_BYTES_MAX; len += more)
+		if (store_results_next(api_of(request)->store, &job->id, &offset, bytes + len,
+				       HTTP_INCLUDE_BYTES_MAX - len, &more, &err))
+			break;
 	json_out_array(out, "results");
 	while (at < len) {
 		const char *end = memchr(bytes + at, '\n', len - at);
@@ -215,7 +217,7 @@ static void results_out(struct request *request, const struct job *job, struct j
 		at = (size_t)(end - bytes) + 1;
 	}
 	json_out_end(out, ']');
-	json_out_bool(out, "results_truncated", (int64_t)at < job->result_bytes);
+	json_out_bool(out, "results_truncated", at < len || offset < job->result_bytes);
 }
 
 static void job_reply_with(struct request *request, int status, const struct job *job, bool located,

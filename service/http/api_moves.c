@@ -16,7 +16,8 @@
 
 static void move_one(struct request *request, enum job_move move)
 {
-	static const char *const known[] = {"items", NULL};
+	static const char *const none[] = {NULL}, *const items[] = {"items", NULL};
+	const char *const *known = move == JOB_MOVE_AGAIN ? items : none;
 	struct change *change;
 	struct err err;
 	struct id id;
@@ -26,9 +27,11 @@ static void move_one(struct request *request, enum job_move move)
 		return;
 	}
 	if (request_query(request, "items")) {
-		reply_problemf(request, ERR_NOT_IMPLEMENTED,
-			       "?items= retries single items; whole jobs are retried without it");
-		return;
+		if (strcmp(request_query(request, "items"), "failed") != 0) {
+			reply_problemf(request, ERR_BAD_PARAMETER, "items is failed");
+			return;
+		}
+		move = JOB_MOVE_MEND;
 	}
 	change = change_new(request);
 	if (change && engine_move(api_of(request)->engine, &id, move, change_done, change, &err))

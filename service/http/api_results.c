@@ -5,7 +5,8 @@
  * the same lines with commas.  Three ways to read them:
  *
  *   whole     streamed; ?follow=true goes on until the job ends
- *   a range   bytes of a job that has ended (RFC 9110, section 14)
+ *   a range   bytes of a job that has ended (RFC 9110, section 14); when items were
+ *             retried, the whole: the old ones are hidden in between
  *   a page    ?limit= items from ?cursor= on, with Link: rel="next"
  */
 #include "base/limits.h"
@@ -77,10 +78,9 @@ static ssize_t chunk_fill(struct results *results)
 	if (results->end >= 0)
 		room = (size_t)MIN((int64_t)room, results->end - results->offset);
 	results->chunk_at = results->chunk_len = 0;
-	if (room > 0 && store_results_read(results->api->store, &results->job, results->offset,
+	if (room > 0 && store_results_next(results->api->store, &results->job, &results->offset,
 					   results->chunk, room, &results->chunk_len, &err))
 		return STREAM_FAIL;
-	results->offset += (int64_t)results->chunk_len;
 	if (results->chunk_len > 0)
 		return 1;
 	if (results->end >= 0 && results->offset < results->end)
@@ -215,16 +215,18 @@ static int format_read(struct request *request, bool *ret_array, struct err *err
 /* ---- a page ---- */
 
 /* The offset where an item begins. */
-static int cursor_read(struct request *request, const struct id *id, uint64_t *ret_offset,
+static int cursor_read(struct request *request, const struct id *id, int64_t *ret_offset,
 		       struct err *err)
 {
 	char before = '\n';
+	uint64_t offset;
 	size_t len = 1;
 
-	if (query_number(request, "cursor", 0, ret_offset, err))
+	if (query_number(request, "cursor", 0, &offset, err))
 		return -1;
-	if (*ret_offset > 0 && store_results_read(api_of(request)->store, id,
-						  (int64_t)*ret_offset - 1, &before, 1, &len, err))
+	*ret_offset = (int64_t)MIN(offset, (uint64_t)INT64_MAX);
+	if (*ret_offset > 0 &&
+	    store_results_read(api_of(request)->store, id, *ret_offset - 1, &before, 1, &len, err))
 		return -1;
 	if (len == 1 && before == '\n')
 		return 0;
@@ -232,12 +234,14 @@ static int cursor_read(struct request *request, const struct id *id, uint64_t *r
 		       request_query(request, "cursor"));
 }
 
-/* Up to `limit` whole lines; fewer when they are long, or the last. */
-static int page_fill(struct store *store, const struct id *id, uint64_t offset, unsigned limit,
+/* Up to `limit` whole lines; fewer when they are long, or the last.  *offset moves behind
+ * them. */
+static int page_fill(struct store *store, const struct id *id, int64_t *offset, unsigned limit,
 		     struct buf *body, bool *ret_more, struct err *err)
 {
 	unsigned items = 0;
 	size_t scanned = 0, whole = 0, len = 1;
+	int64_t at = *offset;
 	char next;
 
 	while (items < limit && len > 0 && body->max - body->len > CHUNK_BYTES) {
@@ -245,8 +249,7 @@ static int page_fill(struct store *store, const struct id *id, uint64_t offset, 
 
 		if (!room)
 			return err_set(err, ERR_NO_MEMORY, "no memory for the page");
-		if (store_results_read(store, id, (int64_t)(offset + body->len), room, CHUNK_BYTES,
-				       &len, err))
+		if (store_results_next(store, id, &at, room, CHUNK_BYTES, &len, err))
 			return -1;
 		buf_grown(body, len);
 		for (; scanned < body->len && items < limit; scanned++) {
@@ -254,11 +257,12 @@ static int page_fill(struct store *store, const struct id *id, uint64_t offset, 
 				continue;
 			items++;
 			whole = scanned + 1;
+			*offset = at - (int64_t)(body->len - whole);
 		}
 	}
 	/* Exactly at the end of an item: is it the last? */
 	if (whole == body->len && len > 0 &&
-	    store_results_read(store, id, (int64_t)(offset + whole), &next, 1, &len, err))
+	    store_results_next(store, id, &at, &next, 1, &len, err))
 		return -1;
 	*ret_more = len > 0;
 	buf_cut(body, whole);
@@ -283,13 +287,13 @@ static void page_reply(struct request *request, const struct id *id, bool array)
 {
 	struct buf lines = BUF(PAGE_BYTES_MAX), body = BUF(PAGE_BYTES_MAX + 2);
 	char path[ID_TEXT_LEN + 1];
-	uint64_t offset;
+	int64_t offset;
 	unsigned limit;
 	struct err err;
 	bool more = false;
 
 	if (query_limit(request, &limit, &err) || cursor_read(request, id, &offset, &err) ||
-	    page_fill(api_of(request)->store, id, offset, limit, &lines, &more, &err)) {
+	    page_fill(api_of(request)->store, id, &offset, limit, &lines, &more, &err)) {
 		buf_done(&lines);
 		reply_problem(request, &err);
 		return;
@@ -297,8 +301,8 @@ static void page_reply(struct request *request, const struct id *id, bool array)
 	if (more) {
 		id_format(id, path);
 		reply_headerf(request, "Link",
-			      "</v1/jobs/%s/results?limit=%u&cursor=%" PRIu64 "%s>; rel=\"next\"",
-			      path, limit, offset + lines.len, array ? "&format=json" : "");
+			      "</v1/jobs/%s/results?limit=%u&cursor=%" PRId64 "%s>; rel=\"next\"",
+			      path, limit, offset, array ? "&format=json" : "");
 	}
 	if (array)
 		lines_to_array(&lines, &body);
@@ -332,7 +336,7 @@ static void whole_reply(struct request *request, const struct job *job, bool arr
 {
 	static const struct stream_reader reader = {.read = results_read, .close = results_close};
 	struct results *results = calloc(1, sizeof(*results));
-	int64_t from = 0, to = job->result_bytes;
+	int64_t from = 0, to = job->result_bytes, hidden;
 	int status = 200, ranged = 0;
 	struct err err;
 
@@ -340,8 +344,13 @@ static void whole_reply(struct request *request, const struct job *job, bool arr
 		reply_problemf(request, ERR_NO_MEMORY, "no memory for a stream");
 		return;
 	}
+	if (store_results_hidden(api_of(request)->store, &job->id, &hidden, &err)) {
+		free(results);
+		reply_problem(request, &err);
+		return;
+	}
 	*results = (struct results){.api = api_of(request), .job = job->id, .array = array};
-	if (state_is_final(job->state) && !array && !follow)
+	if (state_is_final(job->state) && !array && !follow && hidden == 0)
 		ranged = range_of(request, job, &from, &to);
 	if (ranged < 0) {
 		free(results);
@@ -364,7 +373,7 @@ static void whole_reply(struct request *request, const struct job *job, bool arr
 		return;
 	}
 	reply_stream(request, status, array ? json_type : ndjson_type,
-		     array || follow ? STREAM_UNKNOWN : to - from, &reader, results);
+		     array || follow ? STREAM_UNKNOWN : to - from - hidden, &reader, results);
 }
 
 void job_results(struct request *request)

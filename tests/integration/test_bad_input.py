@@ -250,7 +250,7 @@ def test_a_mistake_in_a_selector_is_shown_in_its_line(jobs):
     (envelope(depends_on=[NOBODY]), "/depends_on"),
     (envelope(callback={"url": "https://a.example/"}), "/callback"),
     (envelope(params={}), "/params"),
-    ({"type": "scrape", "spec": {"urls": ["http://a.example/"], "follow": {}}}, "/spec/follow"),
+    ({"type": "scrape", "spec": {"urls": ["http://a.example/"], "download": {}}}, "/spec/download"),
     ({"type": "scrape", "spec": {"urls": ["http://a.example/"], "robots": True}}, "/spec/robots"),
     ({"type": "scrape", "spec": {"urls": ["http://a.example/"],
                                  "extract": {"x": {"css": "p", "xpath": "//p"}}}},
@@ -396,12 +396,16 @@ def test_a_query_of_a_post_that_is_wrong(jobs, path):
 
 
 def test_parts_of_the_contract_that_come_later_say_so(jobs, done):
-    """CSV and single items are promised, and not there yet: 422 not-implemented."""
-    for method, path in (("GET", "/results?format=csv"), ("POST", "/retry?items=failed"),
-                         ("POST", "/cancel?items=failed"), ("POST", "/pause?items=failed"),
-                         ("POST", "/resume?items=failed")):
-        answer = jobs.ask(method, f"/v1/jobs/{done}{path}")
-        assert (answer.status, answer.problem) == (422, "not-implemented")
+    """CSV is promised, and not there yet: 422 not-implemented."""
+    answer = jobs.get(f"/v1/jobs/{done}/results?format=csv")
+    assert (answer.status, answer.problem) == (422, "not-implemented")
+
+
+def test_only_a_retry_is_of_items(jobs, done):
+    """Whole jobs are cancelled, paused, resumed."""
+    for verb in ("cancel", "pause", "resume"):
+        answer = jobs.post(f"/v1/jobs/{done}/{verb}?items=failed")
+        assert (answer.status, answer.problem) == (400, "bad-parameter")
 
 
 # ---- headers ----

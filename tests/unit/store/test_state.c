@@ -10,13 +10,13 @@
 #include <cmocka.h>
 
 /* One row a state, one column a move: the first letter of where it leads, '.' nowhere.
- *   due expire start complete fail retry yield crash cancel pause resume again
+ *   due expire start complete fail retry yield crash cancel pause resume again mend
  *   s: scheduled p: pending r: running t: retrying z: paused c: completed f: failed x: cancelled */
 static const char *const matrix[JOB_STATES] = {
-	[JOB_SCHEDULED] = "pf......x...", [JOB_PENDING] = ".fr.....xz..",
-	[JOB_RUNNING] = "...cftppxz..",	  [JOB_RETRYING] = "pf......x...",
-	[JOB_PAUSED] = ".f.cfzz.x.p.",	  [JOB_COMPLETED] = "............",
-	[JOB_FAILED] = "...........p",	  [JOB_CANCELLED] = "...........p",
+	[JOB_SCHEDULED] = "pf......x....", [JOB_PENDING] = ".fr.....xz...",
+	[JOB_RUNNING] = "...cftppxz...",   [JOB_RETRYING] = "pf......x....",
+	[JOB_PAUSED] = ".f.cfzz.x.p..",	   [JOB_COMPLETED] = "............p",
+	[JOB_FAILED] = "...........pp",	   [JOB_CANCELLED] = "...........p.",
 };
 
 static const char letters[] = "sprtzcfx"; /* in the order of enum job_state */

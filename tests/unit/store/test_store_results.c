@@ -255,10 +255,122 @@ static void a_new_database_does_not_delete_the_results_of_another(void **state)
 	assert_int_equal(file_bytes(f, id), 100 * LINE);
 }
 
+/* Parts 0 to 5 tell a line each; 1, 2 and 5 fail. */
+static void six_parts(struct fixture *f, struct id id)
+{
+	struct part_row parts[6] = {{0}};
+	struct item_error errors[3] = {{.key = "1", .error = ERR_IO, .detail = ""},
+				       {.key = "2", .error = ERR_IO, .detail = ""},
+				       {.key = "5", .error = ERR_IO, .detail = ""}};
+	char lines[6 * LINE + 1];
+	struct op_finish op = {
+		.op.kind = OP_FINISH,
+		.last = {.id = id,
+			 .attempt = 1,
+			 .parts_added = parts,
+			 .parts_added_count = 6,
+			 .errors = errors,
+			 .errors_count = 3,
+			 .results = lines,
+			 .results_len = sizeof(lines) - 1,
+			 .items = 6,
+			 .items_failed = 3},
+		.move = JOB_MOVE_COMPLETE,
+	};
+	static const char *const keys[] = {"0", "1", "2", "3", "4", "5"};
+
+	for (int n = 0; n < 6; n++) {
+		line_make(n, lines + n * LINE);
+		parts[n] = (struct part_row){
+			.number = (uint64_t)n,
+			.key = keys[n],
+			.key_len = 1,
+			.state = n == 1 || n == 2 || n == 5 ? PART_FAILED : PART_DONE,
+			.result_offset = n * LINE,
+			.result_len = LINE,
+			.result_items = 1,
+		};
+	}
+	assert_int_equal(put_wait(f, &op.op), ERR_NONE);
+}
+
+/* The numbers of the lines that are shown, as text. */
+static void shown(struct fixture *f, struct id id, size_t room, char *ret)
+{
+	char all[8 * LINE];
+	int64_t offset = 0;
+	size_t len = 0, more;
+	struct err err;
+
+	do {
+		assert_true(len + room <= sizeof(all));
+		assert_int_equal(
+			store_results_next(f->store, &id, &offset, all + len, room, &more, &err),
+			0);
+		len += more;
+	} while (more > 0);
+	assert_int_equal(len % LINE, 0);
+	for (size_t at = 0; at < len; at += LINE)
+		*ret++ = all[at + 5];
+	*ret = '\0';
+}
+
+static void items_of_failed_parts_are_hidden_when_they_are_done_again(void **state)
+{
+	/* 1 and 2 side by side, 5 at the end; what is retried counts no more, its errors are
+	 * resolved, and the parts are pending. */
+	struct fixture *f = *state;
+	struct id id = submit_plain(f);
+	struct parts_summary parts;
+	int64_t counts[ERR_CODES], hidden;
+	char numbers[9];
+	struct job job;
+	struct err err;
+
+	six_parts(f, id);
+	shown(f, id, LINE, numbers);
+	assert_string_equal(numbers, "012345");
+	assert_int_equal(store_errors_count(f->store, &id, counts, &err), 0);
+	assert_int_equal(counts[ERR_IO], 3);
+	assert_int_equal(move_job(f, id, JOB_MOVE_MEND), ERR_NONE);
+	shown(f, id, LINE, numbers);
+	assert_string_equal(numbers, "034");
+	shown(f, id, 700, numbers);
+	assert_string_equal(numbers, "034");
+	assert_int_equal(store_results_hidden(f->store, &id, &hidden, &err), 0);
+	assert_int_equal(hidden, 3 * LINE);
+	assert_int_equal(store_errors_count(f->store, &id, counts, &err), 0);
+	assert_int_equal(counts[ERR_IO], 0);
+	job = get_job(f, id);
+	assert_int_equal(job.state, JOB_PENDING);
+	assert_int_equal(job.items, 3);
+	assert_int_equal(job.items_failed, 0);
+	job_done(&job);
+	assert_int_equal(store_parts_summary(f->store, &id, &parts, &err), 0);
+	assert_int_equal(parts.pending, 3);
+	assert_int_equal(parts.done, 3);
+	assert_int_equal(append(f, id, 2, 6), ERR_NONE);
+	shown(f, id, LINE, numbers);
+	assert_string_equal(numbers, "0346");
+}
+
+static void a_job_without_failed_parts_is_not_mended(void **state)
+{
+	/* Nothing failed: refused, and still completed. */
+	struct fixture *f = *state;
+	struct id id = submit_plain(f);
+
+	assert_int_equal(finish_job(f, id, 1, JOB_MOVE_COMPLETE), ERR_NONE);
+	assert_int_equal(move_job(f, id, JOB_MOVE_MEND), ERR_ITEMS);
+	assert_int_equal(state_of(f, id), JOB_COMPLETED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(items_of_failed_parts_are_hidden_when_they_are_done_again),
+		TEST(a_job_without_failed_parts_is_not_mended),
 		TEST(small_results_stay_in_rows),
 		TEST(big_results_move_to_a_file),
 		TEST(commits_in_flight_keep_their_order),
