@@ -47,7 +47,7 @@ void host_sum_up(struct host *host)
 		host->open_ms = MAX(host->open_ms, flow->open_ms);
 	}
 	/* No limit to be found out at the operator's own hosts, unless there was trouble. */
-	if (host->inside && host->pace.limit < host->pace.slow_start_until)
+	if (host->inside && pace_untroubled(&host->pace))
 		host->pace.limit = MAX(host->pace.limit, host->asked_max);
 }
 

@@ -190,7 +190,7 @@ int hosts_crawl_delay(struct hosts *hosts, const char *key, int64_t delay_ms, in
 	lock_take(&hosts->lock);
 	host = host_make(hosts, key, now_ms, err);
 	if (host) {
-		host->crawl_delay_ms = MAX(delay_ms, 0);
+		host->crawl_delay_ms = MIN(MAX(delay_ms, 0), PACE_CRAWL_DELAY_MS_MAX);
 		host_place(hosts, host, now_ms);
 	}
 	lock_drop(&hosts->lock);
@@ -200,7 +200,8 @@ int hosts_crawl_delay(struct hosts *hosts, const char *key, int64_t delay_ms, in
 /* --- one item --- */
 
 /* Why the item cannot start now, as far as its host and its owner go. */
-static void look_at(const struct hosts_item *item, int64_t now_ms, struct hosts_item_view *view)
+static void look_at(const struct hosts *hosts, const struct hosts_item *item, int64_t now_ms,
+		    struct hosts_item_view *view) REQUIRES(hosts->lock)
 {
 	const struct host *host = item->host;
 	int64_t breaker_ms = breaker_ready_ms(&host->breaker, now_ms);
@@ -217,6 +218,9 @@ static void look_at(const struct hosts_item *item, int64_t now_ms, struct hosts_
 	} else if (item->flow->blocked.place) {
 		view->reason = ERR_FETCH_BLOCKED;
 		view->until_ms = item->flow->blocked.key;
+	} else if (!host->inside && weather_paused(&hosts->weather, now_ms)) {
+		view->reason = ERR_FETCH_DNS; /* no name resolves */
+		view->until_ms = hosts->weather.paused_until_ms;
 	}
 }
 
@@ -228,7 +232,7 @@ void hosts_look(struct hosts *hosts, const struct hosts_item *item, int64_t now_
 	lock_take(&hosts->lock);
 	view.state = item->state;
 	if (item->state == HOSTS_ITEM_QUEUED || item->state == HOSTS_ITEM_LATER)
-		look_at(item, now_ms, &view);
+		look_at(hosts, item, now_ms, &view);
 	/* A back-off that ends later is what it waits for. */
 	if (item->state == HOSTS_ITEM_LATER && (!view.reason || item->start_ms > view.until_ms)) {
 		view.reason = ERR_NONE;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CRAWL_DELAY_MS_MAX = 300 * 1000, ADAPTIVE_MS_MAX = 60 * 1000, LONG_SAMPLES = 50 };
+enum { ADAPTIVE_MS_MAX = 60 * 1000, LONG_SAMPLES = 50 };
 
 #define LATENCY_HOLDS 1.5 /* median of the recent to the long average */
 
@@ -20,6 +20,11 @@ void pace_slow_start(struct pace *pace)
 {
 	pace->slow_start_until = MAX(pace->limit / 2, 1);
 	pace->limit = 1;
+}
+
+bool pace_untroubled(const struct pace *pace)
+{
+	return isinf(pace->slow_start_until);
 }
 
 unsigned pace_limit(const struct pace *pace, const struct pace_rules *rules)
@@ -50,7 +55,7 @@ int64_t pace_ready_ms(const struct pace *pace, const struct pace_rules *rules, i
 void pace_started(struct pace *pace, const struct pace_rules *rules, int64_t now_ms,
 		  struct rng *rng)
 {
-	int64_t crawl_ms = MIN(rules->crawl_delay_ms, CRAWL_DELAY_MS_MAX);
+	int64_t crawl_ms = MIN(rules->crawl_delay_ms, PACE_CRAWL_DELAY_MS_MAX);
 	int64_t delay_ms = MAX(rules->delay_ms_min, crawl_ms);
 
 	if (rules->rate_per_s > 0) {

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PACE_SAMPLES = 9 };
+enum { PACE_SAMPLES = 9, PACE_CRAWL_DELAY_MS_MAX = 300 * 1000 };
 
 /* What holds for a call: asked by the job, bounded by the operator. */
 struct pace_rules {
@@ -46,7 +46,8 @@ struct pace {
 };
 
 void pace_init(struct pace *pace, double limit);
-void pace_slow_start(struct pace *pace); /* from 1 again: the host was down */
+void pace_slow_start(struct pace *pace);       /* from 1 again: the host was down */
+bool pace_untroubled(const struct pace *pace); /* nothing has lowered the limit yet */
 
 unsigned pace_limit(const struct pace *pace, const struct pace_rules *rules); /* at least 1 */
 /* When the next call may start, as far as delay and rate go; now_ms when it may now. */

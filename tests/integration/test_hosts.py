@@ -234,17 +234,17 @@ def test_a_refused_job_says_that_it_is_blocked(jobs, origin):
 
 def test_the_timeout_stands_while_a_job_is_parked(jobs, origin):
     """Parked for longer than its timeout, it completes all the same."""
-    job = park(jobs, origin, timeout="500ms")
+    job = park(jobs, origin, timeout="2s")
     waiting_of(jobs, job)
-    still = jobs.get(f"/v1/jobs/{job}?wait=2s").json()  # four times its timeout
+    still = jobs.get(f"/v1/jobs/{job}?wait=4s").json()  # twice its timeout
     assert still["state"] == "running"
     jobs.post(f"/v1/hosts/{origin.key}/reset")
     assert jobs.ended(job)["state"] == "completed"
 
 
 def test_a_deadline_ends_parked_work(jobs, origin):
-    """The whole job has one second: it fails then, whatever the host does."""
-    job = jobs.ended(park(jobs, origin, deadline="1s"))
+    """The whole job has three seconds: it fails then, whatever the host does."""
+    job = jobs.ended(park(jobs, origin, deadline="3s"))
     assert (job["state"], job["error"]["type"]) == ("failed", "deadline")
     assert origin.count("/parked") == 0
 
@@ -290,3 +290,17 @@ def test_breaker_history_and_limits_survive_a_kill(start_daemon, origin):
     with daemon.client.stream("/v1/events?type=host&after=0") as stream:
         event = next(stream.values())
     assert (event["job"], event["data"]["key"], event["data"]["to"]) == (None, origin.key, "open")
+
+
+def test_a_parked_job_is_parked_again_after_a_kill(start_daemon, origin):
+    """It was running, it runs again, and waits for the same host; then it completes."""
+    daemon = start_daemon("--allow-net", "127.0.0.0/8")
+    job = park(daemon.client, origin)
+    row_after(daemon, origin, None)
+    daemon.kill()
+    daemon.start()
+    assert waiting_of(daemon.client, job)["reason"] == "circuit-open"
+    assert origin.count("/parked") == 0
+    daemon.client.post(f"/v1/hosts/{origin.key}/reset")
+    assert daemon.client.ended(job)["state"] == "completed"
+    assert daemon.client.results(job)[0]["attempts"] == 1

@@ -274,6 +274,7 @@ static void a_dead_resolver_pauses_all_and_blames_nobody(void **state)
 	/* 21 names in a row fail: fetching stops for 15 s, and the last host has no failure. */
 	struct hosts *hosts = table_open(0);
 	struct hosts_item items[21];
+	struct hosts_item_view waits;
 	struct host_view view;
 	struct err err;
 	char key[21][32];
@@ -290,6 +291,9 @@ static void a_dead_resolver_pauses_all_and_blames_nobody(void **state)
 	}
 	assert_null(hosts_take(hosts, T0));
 	assert_int_equal(hosts_wake_ms(hosts), T0 + 15000);
+	hosts_look(hosts, &items[20], T0, &waits);
+	assert_int_equal(waits.reason, ERR_FETCH_DNS);
+	assert_int_equal(waits.until_ms, T0 + 15000);
 	assert_int_equal(hosts_get(hosts, key[19], T0, &view, NULL, &err), 0);
 	assert_int_equal(view.total.failures, 0);
 	assert_null(hosts_ended(hosts, T0 + 15000));
@@ -920,6 +924,52 @@ static void a_host_nobody_asks_for_is_forgotten_in_the_end(void **state)
 	hosts_free(hosts);
 }
 
+static void a_host_that_was_down_is_loaded_slowly(void **state)
+{
+	/* The operator's host had eight at once; after its probes one more with each answer up
+	 * to half of that, then with each round: 4 + 1/4 + 1/4.25 + … passes 5 at the fifth. */
+	static const unsigned limits[] = {2, 3, 4, 4, 4, 4, 4, 5};
+	struct hosts_item items[8];
+	struct hosts *hosts = table_open(0);
+	struct hosts_item *running[8];
+	unsigned count = 0;
+	int64_t now_ms = T0;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		items[i] = item_of(key_a, 1);
+		items[i].per_host = 8;
+		add(hosts, &items[i], T0);
+	}
+	assert_int_equal(take_all(hosts, T0), 8);
+	for (int i = 0; i < 8; i++)
+		finish(hosts, &items[i], ERR_FETCH_CONNECT, 0, T0);
+	now_ms += view_of(hosts, key_a, T0).open_left_ms;
+	for (int i = 0; i < 8; i++)
+		add(hosts, &items[i], now_ms);
+	assert_null(hosts_ended(hosts, now_ms));
+	for (int probe = 0; probe < 3; probe++) {
+		struct hosts_item *item = hosts_take(hosts, now_ms);
+
+		assert_non_null(item);
+		assert_null(hosts_take(hosts, now_ms));
+		finish(hosts, item, ERR_NONE, 200, now_ms);
+		add(hosts, item, now_ms);
+	}
+	for (size_t answer = 0; answer < ARRAY_LEN(limits); answer++) {
+		while ((running[count] = hosts_take(hosts, now_ms)))
+			count++;
+		finish(hosts, running[0], ERR_NONE, 200, now_ms);
+		assert_int_equal(view_of(hosts, key_a, now_ms).limit, limits[answer]);
+		add(hosts, running[0], now_ms);
+		running[0] = running[--count];
+	}
+	for (int i = 0; i < 8; i++)
+		if (!hosts_remove(hosts, &items[i], now_ms))
+			finish(hosts, &items[i], ERR_NONE, 200, now_ms);
+	hosts_free(hosts);
+}
+
 static int64_t sorted_value(const struct host_view *view, enum hosts_sort sort)
 {
 	switch (sort) {
@@ -1019,6 +1069,7 @@ int main(void)
 		cmocka_unit_test(a_host_that_had_to_go_is_forgotten_in_the_store),
 		cmocka_unit_test(hosts_of_one_name_share_its_politeness),
 		cmocka_unit_test(a_host_nobody_asks_for_is_forgotten_in_the_end),
+		cmocka_unit_test(a_host_that_was_down_is_loaded_slowly),
 		cmocka_unit_test(every_order_is_whole_over_its_pages),
 	};
 
