@@ -368,9 +368,52 @@ struct run *engine_run_add(struct engine *engine, struct task *task, const struc
 	return run;
 }
 
+static void afters_go(struct after *after)
+{
+	struct after *next;
+
+	for (; after; after = next) {
+		next = after->next;
+		after->go(after);
+	}
+}
+
+bool engine_run_after(struct engine *engine, const struct id *id, struct after *after)
+{
+	struct run *run;
+	bool ends;
+
+	lock_take(&engine->lock);
+	run = find_locked(engine, id);
+	ends = run && run_cancelled(run);
+	if (ends) {
+		if (!run->after)
+			run->after_ms = clock_ms() + ENGINE_AFTER_MS;
+		after->next = run->after;
+		run->after = after;
+	}
+	lock_drop(&engine->lock);
+	return ends;
+}
+
+void engine_run_after_look(struct run *run, int64_t now_ms)
+{
+	struct engine *engine = run->engine;
+	struct after *after = NULL;
+
+	lock_take(&engine->lock);
+	if (run->after && now_ms >= run->after_ms) {
+		after = run->after;
+		run->after = NULL;
+	}
+	lock_drop(&engine->lock);
+	afters_go(after);
+}
+
 void engine_run_drop(struct run *run)
 {
 	struct engine *engine = run->engine;
+	struct after *after;
 	struct run **at;
 	bool again;
 
@@ -382,6 +425,8 @@ void engine_run_drop(struct run *run)
 	if (!run->stays_admitted)
 		engine->ending--;
 	again = run->again || run->refused;
+	after = run->after;
+	run->after = NULL;
 	if (engine->active == 0)
 		cond_broadcast(&engine->empty);
 	lock_drop(&engine->lock);
@@ -392,6 +437,7 @@ void engine_run_drop(struct run *run)
 		task_free(sched_ready_remove(engine->sched, &run->id));
 	if (again)
 		engine_due_add(engine, &run->id);
+	afters_go(after);
 	run_unref(run);
 }
 

@@ -53,8 +53,9 @@ int engine_submit(struct engine *engine, struct task **tasks, size_t count, bool
 		  const char *idempotency_key, const uint8_t *idempotency_hash,
 		  engine_submit_done *done, void *ctx, struct err *err);
 
-/* A state move from outside: cancel, pause, resume, again.  done on the writer
- * thread after the commit; *job is the row as the move left it, without its body: to be
+/* A state move from outside: cancel, pause, resume, again.  A resume waits for the run
+ * that still yields, so that nothing it did is lost.  done on the writer thread after the
+ * commit, or with an error on any; *job is the row as the move left it, without its body: to be
  * borrowed, or taken by leaving an empty one.  NULL on error. */
 typedef void engine_move_done(void *ctx, struct job *job, const struct err *err);
 int engine_move(struct engine *engine, const struct id *id, enum job_move move,

@@ -28,6 +28,7 @@ enum {
 	ENGINE_LOAD_ROWS = 2048,   /* of a refill of the window */
 	ENGINE_QUIET_TICKS = 5,	   /* until it counts as idle: tiny jobs do not wake it each time */
 	ENGINE_DRAIN_MS = 50,	   /* between two looks of a drain */
+	ENGINE_AFTER_MS = 2000,	   /* for a run to yield before its job is resumed all the same */
 	ENGINE_SWEEP_MS = 60 * 1000,
 	ENGINE_SWEEP_JOBS = 1000,
 };
@@ -84,6 +85,16 @@ bool engine_run_again(struct engine *engine, const struct id *id);
  * waits in the store for a restart). */
 struct run *engine_run_add(struct engine *engine, struct task *task, const struct in_hand *before);
 void engine_run_drop(struct run *run);
+
+/* What waits until a run that ends is gone.  go() by whoever drops it, with no lock held. */
+struct after {
+	struct after *next;
+	void (*go)(struct after *after);
+};
+/* False: no run of the job ends just now, nothing is waited for. */
+bool engine_run_after(struct engine *engine, const struct id *id, struct after *after);
+void engine_run_after_look(struct run *run, int64_t now_ms); /* those that waited too long */
+
 void engine_run_recycle(struct run *run); /* its last reference is gone */
 /* All active runs with a reference each; the caller frees the array. */
 size_t engine_runs(struct engine *engine, struct run ***ret_runs);

@@ -69,8 +69,10 @@ static void run_times_look(struct run *run, int64_t now_ms, int64_t passed_ms)
 
 static void run_look(struct run *run, int64_t now_ms, int64_t passed_ms)
 {
-	if (run_cancelled(run))
+	if (run_cancelled(run)) {
+		engine_run_after_look(run, now_ms);
 		return;
+	}
 	run_times_look(run, now_ms, passed_ms);
 	if (now_ms - run->began_ms >= RUN_START_NOTE_MS)
 		run_note_start(run);

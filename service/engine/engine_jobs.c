@@ -136,6 +136,7 @@ int engine_submit(struct engine *engine, struct task **tasks, size_t count, bool
 
 struct move {
 	struct op_move op;
+	struct after after;
 	struct engine *engine;
 	engine_move_done *done;
 	void *ctx;
@@ -169,6 +170,18 @@ static void move_done(struct store_op *op)
 	free(move);
 }
 
+/* The run of a paused job has yielded, or took too long to. */
+static void resume_go(struct after *after)
+{
+	struct move *move = CONTAINER_OF(after, struct move, after);
+	struct err err;
+
+	if (store_put(move->engine->config.store, &move->op.op, &err) == 0)
+		return;
+	move->done(move->ctx, NULL, &err);
+	free(move);
+}
+
 int engine_move(struct engine *engine, const struct id *id, enum job_move move,
 		engine_move_done *done, void *ctx, struct err *err)
 {
@@ -185,6 +198,10 @@ int engine_move(struct engine *engine, const struct id *id, enum job_move move,
 		.move = move,
 		.at_ms = clock_wall_ms(),
 	};
+	asked->after.go = resume_go;
+	/* After a resume the store refuses what the paused run has not written yet. */
+	if (move == JOB_MOVE_RESUME && engine_run_after(engine, id, &asked->after))
+		return 0;
 	if (store_put(engine->config.store, &asked->op.op, err)) {
 		free(asked);
 		return -1;

@@ -346,6 +346,7 @@ void run_clear(struct run *run) NO_LOCK_ANALYSIS
 	run->sched = (struct sched_run){0};
 	run->task = NULL;
 	run->again = false;
+	run->after = NULL;
 	run->bucket_next = run->next = NULL;
 	run->state = NULL;
 	run->begun = run->opened = run->start_noted = run->stays_admitted = false;

@@ -214,6 +214,8 @@ struct run {
 	struct run *bucket_next; /* LOCK_ENGINE */
 	struct run *next;	 /* LOCK_ENGINE: closing, unposted or free */
 	bool again;		 /* LOCK_ENGINE: its job came up once more meanwhile */
+	struct after *after;	 /* LOCK_ENGINE: what waits until it is gone … */
+	int64_t after_ms;	 /* … or until then */
 	struct arena left_arena; /* until open has returned */
 	struct checkpoint_row *left_checkpoints;
 	size_t left_checkpoints_count;

@@ -96,13 +96,15 @@ static void bulk_step(struct bulk *bulk)
 		later_done(bulk->later);
 }
 
-/* On the writer thread only, so `moved` has one writer; the last step orders it. */
+/* Moves are made on the writer thread only, so `moved` has one writer; the last step
+ * orders it. */
 static void bulk_moved(void *ctx, struct job *job, const struct err *err)
 {
 	struct bulk *bulk = ctx;
 
 	(void)err;
-	bulk->moved += job != NULL;
+	if (job)
+		bulk->moved++;
 	bulk_step(bulk);
 }
 

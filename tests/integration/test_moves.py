@@ -85,7 +85,7 @@ def test_cancel_is_final_and_keeps_what_was_found(jobs, origin):
 
 
 def test_pause_stops_work_and_resume_goes_on_where_it_was(jobs, origin):
-    """Finished pages are not fetched again."""
+    """Finished pages are not fetched again, however soon the resume comes."""
     urls = [f"{origin.url}/{n}" for n in range(8)]
     origin.at("/4", lambda request: origin.released.wait(60))
     job = jobs.submit("scrape", {"urls": urls, "concurrency": 1, "per_host": 1,
