@@ -125,7 +125,7 @@ def test_a_timeout_ends_an_attempt(jobs, block):
 @pytest.mark.parametrize("block", [False, True])
 def test_a_deadline_ends_a_job_that_runs(jobs, block):
     """Sleeping and blocked work alike: failed with deadline, and not retried."""
-    job = jobs.run("sleep", {"for": "1h", "block": block}, deadline="300ms")
+    job = jobs.run("sleep", {"for": "1h", "block": block}, deadline="2s")
     assert (job["state"], job["error"]["type"], job["attempt"]) == ("failed", "deadline", 1)
 
 
@@ -142,16 +142,17 @@ def test_a_deadline_ends_a_job_that_never_ran(start_daemon):
     blocker = jobs.submit("sleep", {"for": "1h"})
     jobs.reached(blocker["id"], "running")
     job = jobs.submit("sleep", {"for": "0s"}, deadline="100ms")
-    ended = jobs.get(f"/v1/jobs/{job['id']}?wait=3s").json()
+    ended = jobs.ended(job["id"])
     assert (ended["state"], ended["error"]["type"]) == ("failed", "deadline")
+    jobs.move(blocker["id"], "cancel")
 
 
 def test_a_pause_stops_the_timeout_but_not_the_deadline(jobs):
     """A paused job may rest as long as its deadline lets it."""
-    job = jobs.submit("sleep", {"for": "1h"}, deadline="2s", timeout="1500ms")
+    job = jobs.submit("sleep", {"for": "1h"}, deadline="5s", timeout="4s")
     jobs.reached(job["id"], "running")
     assert jobs.move(job["id"], "pause").status == 200
-    ended = jobs.get(f"/v1/jobs/{job['id']}?wait=3s").json()
+    ended = jobs.ended(job["id"])
     assert (ended["state"], ended["error"]["type"]) == ("failed", "deadline")
 
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { WAIT_MS = 20 * 1000 };
+enum { WAIT_MS = 60 * 1000 };
 
 void world_done(void *ctx, struct fetch_result *result)
 {

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RAW_WAIT_MS = 20000 };
+enum { RAW_WAIT_MS = 60000 };
 
 struct raw_answer {
 	int status; /* 0: the connection was closed without one */

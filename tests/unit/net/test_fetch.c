@@ -3,6 +3,7 @@
 #include "net/fetch.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "net/guard.h"
 #include "tests/lib/fetch_world.h"
 
@@ -92,7 +93,7 @@ static void a_post_is_not_repeated(void **state)
 
 static void retry_after_is_obeyed(void **state)
 {
-	/* 429 with Retry-After: 1 waits a second and consumes no attempt. */
+	/* 429 with Retry-After: 2 waits two seconds and consumes no attempt. */
 	const struct fetch_result *result;
 	struct fetch_view view = {0};
 	struct fetch *fetch;
@@ -101,18 +102,18 @@ static void retry_after_is_obeyed(void **state)
 
 	(void)state;
 	world_open(&world, "127.0.0.0/8", 0);
-	fetch = world_start(&world, "/a?status=429,200&retry_after=1", &once);
-	while (view.state != FETCH_PARKED && clock_ms() - from_ms < 900)
+	fetch = world_start(&world, "/a?status=429,200&retry_after=2", &once);
+	while (view.state != FETCH_PARKED && view.state != FETCH_ENDED)
 		fetch_look(fetch, &view);
 	assert_int_equal(view.state, FETCH_PARKED);
 	assert_int_equal(view.reason, ERR_FETCH_THROTTLED);
-	assert_true(view.until_ms > from_ms && view.until_ms <= clock_ms() + 1000);
+	assert_true(view.until_ms > from_ms && view.until_ms <= clock_ms() + 2000);
 	world_wait(&world, &world.count, 1);
 	result = world.results[0];
 	assert_int_equal(result->err.code, ERR_NONE);
 	assert_int_equal(result->status, 200);
 	assert_int_equal(result->attempts, 1);
-	assert_true(clock_ms() - from_ms >= 1000);
+	assert_true(clock_ms() - from_ms >= 2000);
 	fetch_look(fetch, &view);
 	assert_int_equal(view.state, FETCH_ENDED);
 	fetch_drop(fetch);
@@ -370,7 +371,7 @@ static const struct {
 static void every_bad_answer_has_its_reason(void **state)
 {
 	/* What a server can do wrong costs that fetch, with a reason of the fixed list. */
-	struct fetch_request request = {.retry = {.attempts_max = 1}, .timeout_ms = 400};
+	struct fetch_request request = {.retry = {.attempts_max = 1}};
 	struct world world;
 
 	(void)state;
@@ -379,6 +380,7 @@ static void every_bad_answer_has_its_reason(void **state)
 
 		world_open(&world, "127.0.0.0/8", 0);
 		request.body_bytes_max = bad_answers[i].code == ERR_FETCH_BOMB ? 16 << 20 : 2000;
+		request.timeout_ms = bad_answers[i].code == ERR_FETCH_TIMEOUT ? 400 : 0;
 		result = world_get(&world, bad_answers[i].target, &request);
 		if (result->err.code != bad_answers[i].code)
 			fail_msg("%s: %s (%s)", bad_answers[i].target, err_name(result->err.code),
@@ -429,7 +431,8 @@ static void bad_requests_are_refused_at_the_door(void **state)
 
 static void cancel_ends_a_fetch_soon(void **state)
 {
-	/* A running one and a parked one end with `cancelled` within 100 ms. */
+	/* A running one and a parked one end with `cancelled`, long before the minute that a
+	 * silent answer may take. */
 	struct fetch_view view = {0};
 	struct fetch *fetch;
 	struct world world;
@@ -447,7 +450,7 @@ static void cancel_ends_a_fetch_soon(void **state)
 	fetch_cancel(fetch);
 	fetch_cancel(fetch);
 	world_wait(&world, &world.count, 1);
-	assert_true(clock_ms() - from_ms <= 100);
+	assert_true(clock_ms() - from_ms < FETCH_TOTAL_MS / 2);
 	assert_int_equal(world.results[0]->err.code, ERR_CANCELLED);
 	hosts_force(fetcher_hosts(world.fetcher), world.results[0]->host_key, BREAKER_FORCED_OPEN,
 		    clock_ms(), &err);

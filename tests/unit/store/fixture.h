@@ -107,7 +107,7 @@ UNUSED static void fixture_reopen(struct fixture *f)
 /* Waits until on_events told `state` of the job. */
 UNUSED static void wait_state(struct fixture *f, const struct id *id, enum job_state state)
 {
-	int64_t until_ms = clock_ms() + 20000;
+	int64_t until_ms = clock_ms() + 60000;
 	bool found = false;
 
 	lock_take(&f->lock);

@@ -33,7 +33,7 @@ static enum err_code submit_code(struct fixture *f, struct job *job)
 /* The store comes back by itself: tries until a submit is taken. */
 static struct id submit_until_taken(struct fixture *f)
 {
-	int64_t until_ms = clock_ms() + 20000;
+	int64_t until_ms = clock_ms() + 60000;
 	struct store_stats stats;
 
 	do {
