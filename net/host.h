@@ -53,6 +53,8 @@ struct host {
 	struct host_history *history; /* NULL: its breaker never moved */
 	int64_t crawl_delay_ms;
 	bool inside;
+	bool literal;	     /* named by its address: nothing to resolve */
+	int64_t resolved_ms; /* when its name last led somewhere; 0: not yet */
 	struct ring flows;
 	struct ring turns[HOSTS_PRIORITIES];
 	struct ring place; /* in hosts->ready, or in hosts->idle */
@@ -121,7 +123,10 @@ void host_end_unwilling(struct hosts *hosts, struct host *host) REQUIRES(hosts->
 struct flow *host_next_flow(const struct host *host); /* whose turn it is; NULL: nobody's */
 struct pace_rules host_rules(const struct host *host, const struct flow *flow);
 bool host_full(const struct host *host, const struct flow *flow); /* as many as its limit */
-int64_t host_ready_ms(const struct host *host, const struct flow *flow, int64_t now_ms);
+/* Would it have to resolve a name of which nothing good is known? */
+bool host_in_doubt(const struct host *host, int64_t now_ms);
+int64_t host_ready_ms(struct hosts *hosts, const struct host *host, const struct flow *flow,
+		      int64_t now_ms) REQUIRES(hosts->lock);
 void hosts_item_detach(struct hosts *hosts, struct hosts_item *item) REQUIRES(hosts->lock);
 
 /* hosts_flow.c */

@@ -117,11 +117,20 @@ struct flow *host_next_flow(const struct host *host)
 	return NULL;
 }
 
-int64_t host_ready_ms(const struct host *host, const struct flow *flow, int64_t now_ms)
+bool host_in_doubt(const struct host *host, int64_t now_ms)
+{
+	return !host->literal && !host->inside &&
+	       (host->resolved_ms == 0 || now_ms - host->resolved_ms >= WEATHER_TRUST_MS);
+}
+
+int64_t host_ready_ms(struct hosts *hosts, const struct host *host, const struct flow *flow,
+		      int64_t now_ms)
 {
 	struct pace_rules rules = host_rules(host, flow);
 	int64_t at_ms = pace_ready_ms(&host->pace, &rules, now_ms);
 
+	if (weather_paused(&hosts->weather, now_ms) && host_in_doubt(host, now_ms))
+		at_ms = MAX(at_ms, hosts->weather.paused_until_ms);
 	at_ms = MAX(at_ms, host_name_ready_ms(host, pace_limit(&host->pace, &rules), now_ms));
 	at_ms = MAX(at_ms, host->throttle.until_ms);
 	return MAX(at_ms, breaker_ready_ms(&host->breaker, now_ms));
@@ -151,7 +160,7 @@ void host_place(struct hosts *hosts, struct host *host, int64_t now_ms)
 	int64_t at_ms = INT64_MAX;
 
 	if (flow && !host_full(host, flow))
-		at_ms = host_ready_ms(host, flow, now_ms);
+		at_ms = host_ready_ms(hosts, host, flow, now_ms);
 	if (at_ms <= now_ms) {
 		assert(flow);
 		heap_drop(&hosts->sleeping, &host->sleep);

@@ -97,6 +97,21 @@ static bool evict_one(struct hosts *hosts, int64_t now_ms) REQUIRES(hosts->lock)
 	return false;
 }
 
+/* "http:127.0.0.1:80", "http:[::1]:80": what ends in a number is an address (WHATWG URL,
+ * "ends in a number checker"). */
+static bool key_is_literal(const char *key)
+{
+	const char *end = strrchr(key, ':'), *at = end;
+
+	if (!end || end == key)
+		return false;
+	if (end[-1] == ']')
+		return true;
+	while (at > key && at[-1] >= '0' && at[-1] <= '9')
+		at--;
+	return at < end && at > key && (at[-1] == '.' || at[-1] == ':');
+}
+
 static struct host *host_new(const char *key, int64_t now_ms)
 {
 	size_t len = strlen(key);
@@ -106,6 +121,7 @@ static struct host *host_new(const char *key, int64_t now_ms)
 		return NULL;
 	memcpy(host->key, key, len + 1);
 	host->hash = XXH3_64bits(key, len);
+	host->literal = key_is_literal(key);
 	host->ready_as = HOST_NOT_READY;
 	breaker_init(&host->breaker, now_ms);
 	pace_init(&host->pace, 1);

@@ -77,7 +77,7 @@ static struct hosts_item *host_take(struct hosts *hosts, struct host *host, int6
 	struct hosts_item *item;
 
 	/* It stood in the ring since it was ready; a probe may have gone out meanwhile. */
-	if (!flow || host_full(host, flow) || host_ready_ms(host, flow, now_ms) > now_ms)
+	if (!flow || host_full(host, flow) || host_ready_ms(hosts, host, flow, now_ms) > now_ms)
 		return NULL;
 	item = CONTAINER_OF(flow->items.next, struct hosts_item, link);
 	if (retry_postponed(hosts, item, now_ms) ||
@@ -95,7 +95,7 @@ struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms)
 	struct host *host;
 
 	lock_take(&hosts->lock);
-	while (!item && !weather_paused(&hosts->weather, now_ms) && (host = next_host(hosts))) {
+	while (!item && (host = next_host(hosts))) {
 		enum breaker_state before = host->breaker.state;
 
 		ring_drop(&host->place);
@@ -194,13 +194,15 @@ static bool breaker_learn(struct hosts *hosts, struct host *host, const struct h
 }
 
 /* Did the name fail to resolve because no name does?  Addresses tell nothing. */
-static bool names_fail(struct hosts *hosts, const struct host *host,
-		       const struct call_outcome *call, int64_t now_ms) REQUIRES(hosts->lock)
+static bool names_fail(struct hosts *hosts, struct host *host, const struct call_outcome *call,
+		       int64_t now_ms) REQUIRES(hosts->lock)
 {
 	bool failed = call->code == ERR_FETCH_DNS;
 
-	if (host->inside || (!failed && call->status == 0))
+	if (host->inside || host->literal || (!failed && call->status == 0))
 		return false;
+	if (!failed)
+		host->resolved_ms = now_ms;
 	weather_note(&hosts->weather, host->hash, failed, now_ms);
 	return failed && weather_paused(&hosts->weather, now_ms);
 }

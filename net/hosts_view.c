@@ -218,7 +218,7 @@ static void look_at(const struct hosts *hosts, const struct hosts_item *item, in
 	} else if (item->flow->blocked.place) {
 		view->reason = ERR_FETCH_BLOCKED;
 		view->until_ms = item->flow->blocked.key;
-	} else if (!host->inside && weather_paused(&hosts->weather, now_ms)) {
+	} else if (weather_paused(&hosts->weather, now_ms) && host_in_doubt(host, now_ms)) {
 		view->reason = ERR_FETCH_DNS; /* no name resolves */
 		view->until_ms = hosts->weather.paused_until_ms;
 	}

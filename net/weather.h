@@ -3,8 +3,10 @@
  *
  * When the names of more than half of at least 20 distinct hosts fail to resolve
  * within a minute, the trouble is our resolver or our line, not the hosts: fetching
- * pauses, and nothing is counted against a host.  After the pause everything is
- * forgotten, and fetching tries its luck.
+ * of those whose name is in doubt pauses, and nothing is counted against a host.  Hosts
+ * that need no name (addresses), the operator's own, and those whose name led somewhere
+ * within WEATHER_TRUST_MS go on.  After the pause everything is forgotten, and fetching
+ * tries its luck.
  *
  * Threads    one at a time: a pure state machine.
  * Units      _ms: milliseconds of one monotonic clock, given by the caller.
@@ -15,7 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WEATHER_HOSTS_MAX = 64, WEATHER_PAUSE_MS = 15 * 1000 };
+enum {
+	WEATHER_HOSTS_MAX = 64,
+	WEATHER_PAUSE_MS = 15 * 1000,
+	WEATHER_TRUST_MS = 10 * 60 * 1000, /* resolvers keep most names for longer */
+};
 
 struct weather_sight {
 	uint64_t host; /* a hash of its name */

@@ -302,6 +302,47 @@ static void a_dead_resolver_pauses_all_and_blames_nobody(void **state)
 	hosts_free(hosts);
 }
 
+static void a_dead_resolver_does_not_pause_those_who_need_none(void **state)
+{
+	/* Addresses, the operator's own hosts and a name that led somewhere ten minutes ago go
+	 * on; one that did so a moment earlier, and one never heard of, wait. */
+	static const char *const keys[] = {"http:192.0.2.1:80",		"http:[2001:db8::1]:80",
+					   "http:own.example:80",	"http:known.example:80",
+					   "http:forgotten.example:80", "http:1.2.3.4.example:80"};
+	enum { TRUST_MS = 10 * 60 * 1000 };
+	struct hosts *hosts = table_open(0);
+	struct hosts_item item, items[6];
+	char key[32];
+
+	(void)state;
+	for (int i = 3; i < 5; i++) {
+		item = (struct hosts_item){.key = keys[i], .owner = 1};
+		add(hosts, &item, T0 + 4 - i);
+		assert_ptr_equal(hosts_take(hosts, T0 + 4 - i), &item);
+		finish(hosts, &item, ERR_NONE, 200, T0 + 4 - i);
+	}
+	for (int i = 0; i < 20; i++) {
+		snprintf(key, sizeof(key), "http:h%d.example:80", i);
+		item = (struct hosts_item){.key = key, .owner = 1};
+		add(hosts, &item, T0 + TRUST_MS);
+		assert_ptr_equal(hosts_take(hosts, T0 + TRUST_MS), &item);
+		finish(hosts, &item, ERR_FETCH_DNS, 0, T0 + TRUST_MS);
+	}
+	for (int i = 0; i < 6; i++) {
+		items[i] = (struct hosts_item){.key = keys[i], .owner = 1, .inside = i == 2};
+		add(hosts, &items[i], T0 + TRUST_MS);
+	}
+	for (int i = 0; i < 4; i++)
+		assert_ptr_equal(hosts_take(hosts, T0 + TRUST_MS), &items[i]);
+	assert_null(hosts_take(hosts, T0 + TRUST_MS));
+	assert_null(hosts_ended(hosts, T0 + TRUST_MS + 15000));
+	for (int i = 4; i < 6; i++)
+		assert_non_null(hosts_take(hosts, T0 + TRUST_MS + 15000));
+	for (int i = 0; i < 6; i++)
+		finish(hosts, &items[i], ERR_NONE, 200, T0 + TRUST_MS + 15000);
+	hosts_free(hosts);
+}
+
 static void a_back_off_and_a_deadline_are_kept(void **state)
 {
 	/* A retry starts at its instant, an item whose deadline comes first ends there. */
@@ -1050,6 +1091,7 @@ int main(void)
 		cmocka_unit_test(an_open_breaker_parks_or_ends),
 		cmocka_unit_test(refusals_stop_one_owner_only),
 		cmocka_unit_test(a_dead_resolver_pauses_all_and_blames_nobody),
+		cmocka_unit_test(a_dead_resolver_does_not_pause_those_who_need_none),
 		cmocka_unit_test(a_back_off_and_a_deadline_are_kept),
 		cmocka_unit_test(the_table_is_bounded_and_forgets_the_healthy),
 		cmocka_unit_test(the_list_is_sorted_filtered_and_goes_on),
