@@ -126,11 +126,11 @@ static void on_head(void *ctx, int status)
 	stage_head(ctx, status);
 }
 
-static void on_inside(void *ctx, bool inside)
+static void on_reached(void *ctx, const char *address, bool inside)
 {
 	struct fetch *fetch = ctx;
 
-	hosts_inside(fetch->fetcher->hosts, &fetch->item, inside, clock_ms());
+	hosts_reached(fetch->fetcher->hosts, &fetch->item, address, inside, clock_ms());
 }
 
 static struct transfer *transfer_take(struct fetcher *fetcher)
@@ -172,7 +172,7 @@ static int transfer_begin(struct fetch *fetch)
 		.http2 = fetch->http2,
 		.guard = fetcher->config.guard,
 		.loop = &fetcher->loop,
-		.inside = on_inside,
+		.reached = on_reached,
 		.head = on_head,
 		.take = fetch->on_body ? body_take : NULL,
 		.news = fetch->on_progress ? body_news : NULL,

@@ -44,7 +44,8 @@ struct flow {
 struct host {
 	struct host *chain; /* in the bucket of the table */
 	uint64_t hash;
-	struct hostname *name; /* shared by its schemes and ports */
+	struct near *name;    /* shared by its schemes and ports */
+	struct near *address; /* shared with others behind it; NULL: not known, or inside */
 	struct breaker breaker;
 	struct throttle throttle;
 	struct pace pace;
@@ -85,8 +86,8 @@ struct hosts {
 	struct host **buckets GUARDED_BY(lock);
 	size_t bucket_count GUARDED_BY(lock); /* a power of two */
 	size_t count GUARDED_BY(lock);
-	struct hostname **names GUARDED_BY(lock);
-	size_t names_size GUARDED_BY(lock), names_count GUARDED_BY(lock);
+	struct near **nears GUARDED_BY(lock);
+	size_t nears_size GUARDED_BY(lock), nears_count GUARDED_BY(lock);
 	struct ring ready[HOSTS_PRIORITIES] GUARDED_BY(lock); /* hosts that may start now */
 	struct ring idle GUARDED_BY(lock);     /* without items, the longest unused first */
 	struct ring dirty GUARDED_BY(lock);    /* to be saved */
@@ -107,14 +108,17 @@ void host_free(struct host *host);
 /* Out of the table; the store is told with the next save. */
 void host_forget(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
 
-/* hosts_name.c */
-int host_name_join(struct hosts *hosts, struct host *host)
+/* hosts_near.c */
+int host_near_name(struct hosts *hosts, struct host *host)
 	REQUIRES(hosts->lock); /* -1: no memory */
-void host_name_leave(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
-void host_name_started(struct host *host, int64_t next_ms); /* the next start at the earliest */
-void host_name_ended(struct host *host);
+/* Where it was reached; while it cannot be remembered it has no neighbours. */
+void host_near_address(struct hosts *hosts, struct host *host, const char *address)
+	REQUIRES(hosts->lock);
+void host_near_leave(struct hosts *hosts, struct host *host) REQUIRES(hosts->lock);
+void host_near_started(struct host *host, int64_t next_ms); /* the next start at the earliest */
+void host_near_ended(struct host *host);
 /* When its neighbours let it start; `limit`: what may be in flight at the name. */
-int64_t host_name_ready_ms(const struct host *host, unsigned limit, int64_t now_ms);
+int64_t host_near_ready_ms(const struct host *host, unsigned limit, int64_t now_ms);
 
 /* hosts.c */
 extern const enum hosts_priority hosts_ranks[HOSTS_PRIORITIES]; /* from the most urgent */

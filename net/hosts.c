@@ -64,7 +64,7 @@ void hosts_free(struct hosts *hosts)
 
 			hosts->buckets[i] = host->chain;
 			ring_drop(&host->dirty);
-			host_name_leave(hosts, host);
+			host_near_leave(hosts, host);
 			assert(host->queued == 0 && host->in_flight == 0);
 			while (!ring_empty(&host->flows))
 				flow_free(hosts,
@@ -79,7 +79,7 @@ void hosts_free(struct hosts *hosts)
 		host_free(host);
 	}
 	free(hosts->buckets);
-	free(hosts->names);
+	free(hosts->nears);
 	heap_done(&hosts->sleeping);
 	heap_done(&hosts->timers);
 	heap_done(&hosts->blocked);
@@ -131,7 +131,7 @@ int64_t host_ready_ms(struct hosts *hosts, const struct host *host, const struct
 
 	if (weather_paused(&hosts->weather, now_ms) && host_in_doubt(host, now_ms))
 		at_ms = MAX(at_ms, hosts->weather.paused_until_ms);
-	at_ms = MAX(at_ms, host_name_ready_ms(host, pace_limit(&host->pace, &rules), now_ms));
+	at_ms = MAX(at_ms, host_near_ready_ms(host, pace_limit(&host->pace, &rules), now_ms));
 	at_ms = MAX(at_ms, host->throttle.until_ms);
 	return MAX(at_ms, breaker_ready_ms(&host->breaker, now_ms));
 }

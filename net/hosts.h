@@ -2,13 +2,12 @@
 /* hosts.h - what is known about each host, and whose turn it is.
  *
  * A host is scheme, name and port ("https:example.com:443"); public hosts of one name
- * share their delay and their places in flight.  A host's record holds a
- * circuit breaker, the throttle clock (Retry-After), the pace (delay, concurrency)
- * and the queue of items that wait for it.  Hosts whose time has not come lie in
- * one heap by the earliest next start; hosts that may start stand in a ring for
- * each priority.  hosts_take() turns the ring of the highest priority by one host,
- * and the host's ring of owners by one owner: so hosts share the transfers, and
- * owners share a host.  One take in sixteen serves the lowest ring that waits.
+ * share their delay and their places in flight, those of one address some places.  A host's record
+ * holds a circuit breaker, the throttle clock (Retry-After), the pace (delay, concurrency) and the
+ * queue of items that wait for it.  Hosts whose time has not come lie in one heap by the earliest
+ * next start; hosts that may start stand in a ring for each priority.  hosts_take() turns the ring
+ * of the highest priority by one host, and the host's ring of owners by one owner: so hosts share
+ * the transfers, and owners share a host.  One take in sixteen serves the lowest ring that waits.
  *
  *   hosts_add ─▶ queued ── hosts_take ─▶ running ── hosts_finish ─▶ the caller's again
  *                   │ hosts_remove           hosts_ended ◀── its deadline passed, or its
@@ -47,6 +46,7 @@ enum {
 	HOST_MOVES_MAX = 16, /* state changes that are remembered of a host */
 	HOSTS_PER_HOST = 2,  /* public hosts; a job may ask for up to … */
 	HOSTS_PER_HOST_MAX = 8,
+	HOSTS_PER_ADDRESS = 16,	    /* public hosts behind one address together */
 	HOSTS_PER_HOST_INSIDE = 64, /* hosts in --allow-net; likewise */
 	HOSTS_PER_HOST_INSIDE_MAX = 1024,
 	HOSTS_DELAY_MS = 1000, /* between starts at a public host */
@@ -238,8 +238,10 @@ struct hosts_outcome {
 enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 			  const struct hosts_outcome *outcome, int64_t now_ms);
 
-/* The address that the name of a running item's host led to lies in --allow-net, or not. */
-void hosts_inside(struct hosts *hosts, struct hosts_item *item, bool inside, int64_t now_ms);
+/* The address at which a running item's host was reached, as text; it lies in --allow-net,
+ * or not. */
+void hosts_reached(struct hosts *hosts, struct hosts_item *item, const char *address, bool inside,
+		   int64_t now_ms);
 
 /* Writes through save() what changed; the fetcher calls it about once a second. */
 void hosts_save(struct hosts *hosts, int64_t now_ms);

@@ -72,7 +72,7 @@ void host_forget(struct hosts *hosts, struct host *host)
 	while (!ring_empty(&host->flows))
 		flow_free(hosts, CONTAINER_OF(host->flows.next, struct flow, sibling));
 	chain_drop(hosts, host);
-	host_name_leave(hosts, host);
+	host_near_leave(hosts, host);
 	hosts->count--;
 	if (host->history)
 		host_dirty(hosts, host);
@@ -155,7 +155,7 @@ struct host *host_make(struct hosts *hosts, const char *key, int64_t now_ms, str
 		return NULL;
 	}
 	host = host_new(key, now_ms);
-	if (!host || host_name_join(hosts, host)) {
+	if (!host || host_near_name(hosts, host)) {
 		free(host);
 		err_set(err, ERR_NO_MEMORY, "no memory for a host");
 		return NULL;

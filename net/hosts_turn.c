@@ -56,7 +56,7 @@ static void item_start(struct hosts *hosts, struct hosts_item *item, int64_t now
 	hosts_item_detach(hosts, item);
 	item->state = HOSTS_ITEM_RUNNING;
 	pace_started(&host->pace, &rules, now_ms, &hosts->rng);
-	host_name_started(host, host->pace.next_ms);
+	host_near_started(host, host->pace.next_ms);
 	if (item->retry)
 		hosts->retries++;
 	else
@@ -230,7 +230,7 @@ enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 	hosts->retries -= item->retry;
 	hosts->in_flight--;
 	host->in_flight--;
-	host_name_ended(host);
+	host_near_ended(host);
 	item->flow->in_flight--;
 	if (moved)
 		host_moved(hosts, host, before, now_ms, &view);
@@ -242,7 +242,8 @@ enum verdict hosts_finish(struct hosts *hosts, struct hosts_item *item,
 	return verdict;
 }
 
-void hosts_inside(struct hosts *hosts, struct hosts_item *item, bool inside, int64_t now_ms)
+void hosts_reached(struct hosts *hosts, struct hosts_item *item, const char *address, bool inside,
+		   int64_t now_ms)
 {
 	struct host *host = item->host;
 
@@ -256,5 +257,7 @@ void hosts_inside(struct hosts *hosts, struct hosts_item *item, bool inside, int
 		host_sum_up(host);
 		host_place(hosts, host, now_ms);
 	}
+	if (!inside || host->address)
+		host_near_address(hosts, host, address);
 	lock_drop(&hosts->lock);
 }

@@ -184,8 +184,8 @@ static int on_connected(void *ctx, char *ip, char *own_ip, int port, int own_por
 	((struct sockaddr_in *)&address)->sin_port = htons((uint16_t)port);
 	if (guard_check(transfer->plan.guard, (struct sockaddr *)&address, &transfer->abort))
 		return CURL_PREREQFUNC_ABORT;
-	transfer->plan.inside(transfer->plan.ctx,
-			      guard_inside(transfer->plan.guard, (struct sockaddr *)&address));
+	transfer->plan.reached(transfer->plan.ctx, ip,
+			       guard_inside(transfer->plan.guard, (struct sockaddr *)&address));
 	return CURL_PREREQFUNC_OK;
 }
 

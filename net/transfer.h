@@ -44,8 +44,8 @@ struct transfer_plan {
 	bool insecure, http2;
 	const struct guard *guard;
 	struct loop *loop;
-	/* A connection is used: is its address allow-listed? */
-	void (*inside)(void *ctx, bool inside);
+	/* A connection is used: its address, and whether that is allow-listed. */
+	void (*reached)(void *ctx, const char *address, bool inside);
 	void (*head)(void *ctx, int status); /* the head of the answer is complete */
 	/* Takes the bytes; false: no more until transfer_resume().  NULL: gather them. */
 	bool (*take)(void *ctx, const char *bytes, size_t len);

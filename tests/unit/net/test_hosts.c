@@ -927,6 +927,46 @@ static void hosts_of_one_name_share_its_politeness(void **state)
 	}
 }
 
+static void hosts_behind_one_address_share_its_places(void **state)
+{
+	/* Twenty public names lead to one address: sixteen calls in flight, the next one when
+	 * one of them ends; a name that leads elsewhere is not held up. */
+	enum { NAMES = 20 };
+	struct hosts_item items[NAMES], more[NAMES], other = {.key = key_a, .owner = 1};
+	struct hosts *hosts = table_open(0);
+	char keys[NAMES][32];
+	int64_t now_ms = T0;
+
+	(void)state;
+	for (int i = 0; i < NAMES; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "https:shop%d.example:443", i);
+		items[i] = more[i] = (struct hosts_item){.key = keys[i], .owner = 1};
+		add(hosts, &items[i], now_ms);
+		assert_ptr_equal(hosts_take(hosts, now_ms), &items[i]);
+		hosts_reached(hosts, &items[i], "2001:db8::1", false, now_ms);
+		finish(hosts, &items[i], ERR_NONE, 200, now_ms);
+	}
+	now_ms += 2000; /* all delays are over */
+	for (int i = 0; i < NAMES; i++)
+		add(hosts, &more[i], now_ms);
+	assert_int_equal(take_all(hosts, now_ms), 16);
+	add(hosts, &other, now_ms);
+	assert_int_equal(take_all(hosts, now_ms), 1);
+	for (int i = 0; i < NAMES; i++)
+		if (more[i].state == HOSTS_ITEM_RUNNING) {
+			finish(hosts, &more[i], ERR_NONE, 200, now_ms);
+			break;
+		}
+	assert_int_equal(take_all(hosts, now_ms + 50), 1);
+	for (int i = 0; i < NAMES; i++)
+		if (more[i].state == HOSTS_ITEM_RUNNING)
+			finish(hosts, &more[i], ERR_NONE, 200, now_ms);
+		else if (more[i].state != HOSTS_ITEM_IDLE)
+			assert_true(hosts_remove(hosts, &more[i], now_ms));
+	finish(hosts, &other, ERR_NONE, 200, now_ms);
+	hosts_free(hosts);
+}
+
 static void a_host_nobody_asks_for_is_forgotten_in_the_end(void **state)
 {
 	/* Open for 15 s ± 15 %, then ten minutes for forgiveness: its place is free then; and
@@ -1112,6 +1152,7 @@ int main(void)
 		cmocka_unit_test(hosts_of_one_name_share_its_politeness),
 		cmocka_unit_test(a_host_nobody_asks_for_is_forgotten_in_the_end),
 		cmocka_unit_test(a_host_that_was_down_is_loaded_slowly),
+		cmocka_unit_test(hosts_behind_one_address_share_its_places),
 		cmocka_unit_test(every_order_is_whole_over_its_pages),
 	};
 
