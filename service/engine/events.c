@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* events.c - a ring, topics, and one thread that wakes.
  *
- *   writer ─ events_publish ▶ ring (copies), dirty topics ▶ fan-out thread ─ wake ▶
+ *   writer ─ events_publish ▶ ring (copies), dirty topics ─┬─ few: wake ─────────────────────▶
+ *                                                          └─ many ▶ fan-out thread ─ wake ─▶
  *   subscriber ─ events_read ▶ ring or store
  *
  * A topic is a job that somebody follows (and one more, `all`): its subscribers,
  * and the chain of its events through the ring, so that a read costs what it
  * returns and not the length of the ring.  Publishing marks topics dirty, which is
- * all it does for them: ten thousand subscribers of one job cost the writer the
- * same as one.  The fan-out thread goes round a dirty topic in batches; a new event
- * meanwhile makes the topic dirty again, so that wakes coalesce.
+ * all it does for them, unless few wakes come of it: those cost less than to wake a
+ * thread for them, and a client that waits for a job's end hears of it sooner.  So ten
+ * thousand subscribers of one job cost the writer as much as four.  The fan-out thread
+ * goes round a dirty topic in batches; a new event meanwhile makes the topic dirty
+ * again, so that wakes coalesce.
  *
  * Positions count events since the start; position p stands at ring[p % size].
  * The ring is complete from `floor_seq` on: it has every event above that.  A topic
@@ -31,8 +34,10 @@
 enum {
 	TOPIC_BUCKETS = 16384, /* about one topic each at SUBSCRIBERS_MAX */
 	RING_BUCKETS = 2 * EVENT_RING_MAX,
-	WAKE_BATCH = 64, /* wakes between two looks at the lock */
-	NO_POSITION = 0, /* positions count from 1 */
+	WAKE_BATCH = 64,      /* wakes between two looks at the lock */
+	NEAR_TOPICS_MAX = 16, /* that the writer itself goes round after a commit … */
+	NEAR_USERS_MAX = 4,   /* … each with so many subscribers at most */
+	NO_POSITION = 0,      /* positions count from 1 */
 };
 
 struct slot {
@@ -56,7 +61,8 @@ struct topic {
 	struct subscriber *first, *last;
 	size_t users; /* subscribers, with those that wait in events_unsubscribe() */
 	uint64_t round;
-	bool dirty; /* in the list of those */
+	bool dirty;  /* in the list of those */
+	bool waking; /* somebody goes round it */
 	struct topic *next_dirty;
 	uint64_t newest; /* position of its last event in the ring */
 	uint64_t dropped_seq;
@@ -79,8 +85,7 @@ struct events {
 	struct topic *buckets[TOPIC_BUCKETS] GUARDED_BY(lock);
 	size_t topics GUARDED_BY(lock), subscribers GUARDED_BY(lock);
 	struct topic *dirty_first GUARDED_BY(lock), *dirty_last GUARDED_BY(lock);
-	const struct topic *current GUARDED_BY(lock); /* whose subscribers are being woken */
-	unsigned waiting GUARDED_BY(lock);	      /* in events_unsubscribe() */
+	unsigned waiting GUARDED_BY(lock); /* in events_unsubscribe() */
 	bool stopping GUARDED_BY(lock);
 };
 
@@ -93,6 +98,7 @@ static void topic_begin(struct events *events, struct topic *topic, const struct
 	REQUIRES(events->lock);
 static void topic_mark(struct events *events, struct topic *topic) REQUIRES(events->lock);
 static void topic_end_if_unused(struct events *events, struct topic *topic) REQUIRES(events->lock);
+static void near_wake(struct events *events) REQUIRES(events->lock);
 static int ring_read(struct events *events, const struct topic *topic, const struct id *job,
 		     uint64_t after_seq, unsigned limit, struct event *ret, size_t *ret_count,
 		     struct err *err) REQUIRES(events->lock);
@@ -183,6 +189,7 @@ void events_publish(void *ctx, const struct event *published, size_t count)
 			while (lost && events->tail < events->head) /* the store has it */
 				free(slot_drop(events));
 		}
+		near_wake(events);
 		lock_drop(&events->lock);
 		for (size_t i = 0; i < batch; i++)
 			free(events->incoming[i].event.data);
@@ -387,12 +394,10 @@ static void topic_mark(struct events *events, struct topic *topic)
 		return;
 	topic->dirty = true;
 	topic->next_dirty = NULL;
-	if (events->dirty_last) {
+	if (events->dirty_last)
 		events->dirty_last->next_dirty = topic;
-	} else {
+	else
 		events->dirty_first = topic;
-		cond_signal(&events->news);
-	}
 	events->dirty_last = topic;
 }
 
@@ -400,7 +405,7 @@ static void topic_end_if_unused(struct events *events, struct topic *topic)
 {
 	struct topic **at;
 
-	if (topic == &events->all || topic->users > 0 || topic->dirty || topic == events->current)
+	if (topic == &events->all || topic->users > 0 || topic->dirty || topic->waking)
 		return;
 	at = topic_bucket(events, &topic->job);
 	while (*at != topic)
@@ -410,7 +415,7 @@ static void topic_end_if_unused(struct events *events, struct topic *topic)
 	free(topic);
 }
 
-/* ---- the fan-out thread ---- */
+/* ---- waking ---- */
 
 /* The next subscribers that were not woken in this round, which go to the end. */
 static size_t batch_take(struct topic *topic, struct subscriber *batch[WAKE_BATCH])
@@ -453,6 +458,34 @@ static void topic_wake(struct events *events, struct topic *topic) REQUIRES(even
 	}
 }
 
+/* Takes the first dirty topic and goes round it.  Another thread may be at another. */
+static void dirty_wake(struct events *events) REQUIRES(events->lock)
+{
+	struct topic *topic = events->dirty_first;
+
+	events->dirty_first = topic->next_dirty;
+	if (!events->dirty_first)
+		events->dirty_last = NULL;
+	topic->dirty = false;
+	topic->waking = true;
+	topic_wake(events, topic);
+	topic->waking = false;
+	topic_end_if_unused(events, topic);
+}
+
+/* The writer's: goes round what few follow, and leaves the rest to the other thread.
+ * So it does with a topic that the other is at. */
+static void near_wake(struct events *events)
+{
+	for (int i = 0;
+	     i < NEAR_TOPICS_MAX && events->dirty_first &&
+	     events->dirty_first->users <= NEAR_USERS_MAX && !events->dirty_first->waking;
+	     i++)
+		dirty_wake(events);
+	if (events->dirty_first)
+		cond_signal(&events->news);
+}
+
 static void *fan_out_main(void *arg)
 {
 	struct events *events = arg;
@@ -460,20 +493,10 @@ static void *fan_out_main(void *arg)
 	pthread_setname_np(pthread_self(), "events");
 	lock_take(&events->lock);
 	while (!events->stopping) {
-		struct topic *topic = events->dirty_first;
-
-		if (!topic) {
+		if (events->dirty_first)
+			dirty_wake(events);
+		else
 			cond_wait(&events->news, &events->lock);
-			continue;
-		}
-		events->dirty_first = topic->next_dirty;
-		if (!events->dirty_first)
-			events->dirty_last = NULL;
-		topic->dirty = false;
-		events->current = topic;
-		topic_wake(events, topic);
-		events->current = NULL;
-		topic_end_if_unused(events, topic);
 	}
 	lock_drop(&events->lock);
 	return NULL;

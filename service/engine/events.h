@@ -9,8 +9,8 @@
  *
  * Subscribe, then read, then wait for wakes: nothing is missed.
  *
- * Threads    every function from any thread.  `wake` is called from one fan-out
- *            thread (never the writer's): short, and it may resume a connection.
+ * Threads    every function from any thread.  `wake` is called from the fan-out thread,
+ *            or the writer's when it wakes few: short, and it may resume a connection.
  * Ownership  the ring owns its copies of event data; events_read() hands out copies.
  * Locks      LOCK_EVENTS; wake is called without it, and never after
  *            events_unsubscribe() has returned.

@@ -247,6 +247,12 @@ static void parting_wake(void *ctx)
 	atomic_store(&parting->returned, true);
 }
 
+static void *parting_publish(void *arg)
+{
+	publish(((struct parting *)arg)->events, &job_a, 1, 1);
+	return NULL;
+}
+
 static void *parting_release(void *arg)
 {
 	atomic_store(&((struct parting *)arg)->released, true);
@@ -257,7 +263,7 @@ static void unsubscribe_waits_for_a_wake_under_way(void **state)
 {
 	/* When it returns, the wake that was held has returned. */
 	struct parting parting = {.entered = FOLLOWER};
-	pthread_t releaser;
+	pthread_t publisher, releaser;
 	struct err err;
 
 	(void)state;
@@ -265,13 +271,49 @@ static void unsubscribe_waits_for_a_wake_under_way(void **state)
 	assert_int_equal(events_subscribe(parting.events, &job_a, parting_wake, &parting,
 					  &parting.subscriber, &err),
 			 0);
-	publish(parting.events, &job_a, 1, 1);
+	assert_int_equal(pthread_create(&publisher, NULL, parting_publish, &parting), 0);
 	follower_wait(&parting.entered, 1);
 	assert_int_equal(pthread_create(&releaser, NULL, parting_release, &parting), 0);
 	events_unsubscribe(parting.events, parting.subscriber);
 	assert_true(atomic_load(&parting.returned));
 	pthread_join(releaser, NULL);
+	pthread_join(publisher, NULL);
 	events_free(parting.events);
+}
+
+static pthread_t woken_by;
+
+static void note_thread(void *ctx)
+{
+	woken_by = pthread_self();
+	follower_wake(ctx);
+}
+
+static void few_are_woken_by_the_publisher_itself(void **state)
+{
+	/* One follower hears of an event before the publish returns; five hear of it from
+	 * another thread. */
+	struct events *events = events_make();
+	struct follower follower = FOLLOWER;
+	struct subscriber *five[5];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(events_subscribe(events, &job_a, note_thread, &follower, &five[0], &err),
+			 0);
+	publish(events, &job_a, 1, 1);
+	assert_int_equal(follower.wakes, 1);
+	assert_true(pthread_equal(woken_by, pthread_self()));
+	for (int i = 1; i < 5; i++)
+		assert_int_equal(
+			events_subscribe(events, &job_a, note_thread, &follower, &five[i], &err),
+			0);
+	publish(events, &job_a, 2, 2);
+	follower_wait(&follower, 6);
+	assert_false(pthread_equal(woken_by, pthread_self()));
+	for (int i = 0; i < 5; i++)
+		events_unsubscribe(events, five[i]);
+	events_free(events);
 }
 
 enum { CROWD = 10000 };
@@ -434,6 +476,7 @@ int main(void)
 		cmocka_unit_test(a_large_commit_is_published_whole),
 		cmocka_unit_test(only_followers_of_the_job_are_woken),
 		cmocka_unit_test(unsubscribe_waits_for_a_wake_under_way),
+		cmocka_unit_test(few_are_woken_by_the_publisher_itself),
 		cmocka_unit_test(ten_thousand_followers_hear_of_one_event),
 		cmocka_unit_test(subscribers_are_bounded),
 		cmocka_unit_test(followers_miss_nothing_in_a_race),
