@@ -41,8 +41,7 @@ static int buf_reserve(struct buf *buf, size_t more)
 	size_t cap = buf->cap ? buf->cap : BUF_FIRST;
 	char *data;
 
-	/* cap is at most max + 1: what fits the memory fits the limit. */
-	if (!buf->failed && more < buf->cap - buf->len)
+	if (buf_fits(buf, more))
 		return 0;
 	if (buf->failed || more > buf->max || buf->len > buf->max - more)
 		return buf_fail(buf);
@@ -131,16 +130,9 @@ int buf_add_int(struct buf *buf, int64_t value)
 	return buf_add(buf, at, (size_t)(digits + sizeof(digits) - at));
 }
 
-char *buf_room(struct buf *buf, size_t len)
+char *buf_room_grow(struct buf *buf, size_t len)
 {
 	return buf_reserve(buf, len) ? NULL : buf->data + buf->len;
-}
-
-void buf_grown(struct buf *buf, size_t len)
-{
-	assert(len < buf->cap - buf->len);
-	buf->len += len;
-	buf->data[buf->len] = '\0';
 }
 
 void buf_drop_front(struct buf *buf, size_t len)

@@ -14,6 +14,7 @@
 
 #include "base/compiler.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,10 +41,28 @@ int buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
 int buf_vprintf(struct buf *buf, const char *fmt, va_list args) PRINTF(2, 0);
 int buf_add_int(struct buf *buf, int64_t value);
 
+/* Is there memory for `more` bytes and the NUL?  cap is at most max + 1: what fits the
+ * memory fits the limit. */
+static inline bool buf_fits(const struct buf *buf, size_t more)
+{
+	return !buf->failed && more < buf->cap - buf->len;
+}
+
+char *buf_room_grow(struct buf *buf, size_t len); /* buf_room() when it does not fit yet */
+
 /* Room for `len` more bytes to be written at the returned place, then counted
  * with buf_grown(); NULL when there is none. */
-char *buf_room(struct buf *buf, size_t len);
-void buf_grown(struct buf *buf, size_t len);
+static inline char *buf_room(struct buf *buf, size_t len)
+{
+	return buf_fits(buf, len) ? buf->data + buf->len : buf_room_grow(buf, len);
+}
+
+static inline void buf_grown(struct buf *buf, size_t len)
+{
+	assert(len < buf->cap - buf->len);
+	buf->len += len;
+	buf->data[buf->len] = '\0';
+}
 
 void buf_drop_front(struct buf *buf, size_t len); /* removes the first len bytes */
 void buf_cut(struct buf *buf, size_t len);	  /* keeps the first len bytes */

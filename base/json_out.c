@@ -17,17 +17,33 @@
 
 #define WHOLE_MAX 9007199254740992.0 /* 2^53 */
 
-/* What a value begins with: its comma, and its name in an object. */
+static size_t plain_span(const char *text, const char *end);
+
+/* What a value begins with: its comma, and its name in an object.  Nearly all names
+ * are plain: one reservation. */
 static void value_begin(struct json_out *out, const char *name)
 {
 	uint64_t level = (uint64_t)1 << out->depth;
+	size_t len = name ? strlen(name) : 0;
+	bool plain = name && plain_span(name, name + len) == len;
+	char *start = buf_room(out->buf, len + strlen(",\"\":"));
+	char *at = start;
 
+	if (!start)
+		return;
 	if (out->comma & level)
-		buf_add_byte(out->buf, ',');
+		*at++ = ',';
 	if (out->depth > 0)
 		out->comma |= level;
-	if (name) {
-		json_quote(out->buf, name, strlen(name));
+	if (plain) {
+		*at++ = '"';
+		at = mempcpy(at, name, len);
+		*at++ = '"';
+		*at++ = ':';
+	}
+	buf_grown(out->buf, (size_t)(at - start));
+	if (name && !plain) {
+		json_quote(out->buf, name, len);
 		buf_add_byte(out->buf, ':');
 	}
 }
@@ -171,10 +187,26 @@ static size_t special_quote(struct buf *into, const char *at, const char *end)
 	return 1;
 }
 
+/* Eight bytes at once.  In a plain one no term below has its highest bit set; a borrow
+ * comes only from a byte that is not plain itself. */
+static bool word_plain(const char *at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t word, not_quote, not_backslash;
+
+	memcpy(&word, at, sizeof(word));
+	not_quote = word ^ ones * '"';
+	not_backslash = word ^ ones * '\\';
+	return !((word | (word - ones * ' ') | (not_quote - ones) | (not_backslash - ones)) &
+		 ones * 0x80);
+}
+
 static size_t plain_span(const char *text, const char *end)
 {
 	const char *at = text;
 
+	while (end - at >= (ptrdiff_t)sizeof(uint64_t) && word_plain(at))
+		at += sizeof(uint64_t);
 	while (at < end && plain_bytes[(unsigned char)*at])
 		at++;
 	return (size_t)(at - text);
