@@ -12,6 +12,7 @@ void batch_init(struct batch *batch, struct store *store)
 	*batch = (struct batch){.store = store, .arena = ARENA(STORE_EVENT_BYTES_MAX)};
 	op_list_init(&batch->ops);
 	op_list_init(&batch->away);
+	op_list_init(&batch->hopeless);
 }
 
 void batch_done(struct batch *batch)
@@ -21,18 +22,57 @@ void batch_done(struct batch *batch)
 	arena_done(&batch->arena);
 }
 
-void batch_clear(struct batch *batch)
+/* Nothing was applied yet. */
+static void batch_empty(struct batch *batch)
 {
 	op_list_init(&batch->ops);
 	op_list_init(&batch->away);
+	batch->failed = NULL;
 	batch->ops_count = 0;
 	batch->events_count = 0;
 	batch->unlinks_count = 0;
 	arena_clear(&batch->arena);
 	memset(batch->counts, 0, sizeof(batch->counts));
 	batch->db = &batch->store->db;
-	batch->now_ms = clock_wall_ms();
 	batch->first_seq = batch->store->next_seq;
+}
+
+void batch_clear(struct batch *batch)
+{
+	batch_empty(batch);
+	op_list_init(&batch->hopeless);
+	batch->now_ms = clock_wall_ms();
+}
+
+/* What an operation brought of a row that is not there any more. */
+static void op_forget(struct store_op *op)
+{
+	if (op->kind == OP_MOVE)
+		job_done(&CONTAINER_OF(op, struct op_move, op)->job);
+	if (op->kind == OP_PATCH)
+		job_done(&CONTAINER_OF(op, struct op_patch, op)->job);
+}
+
+void batch_again(struct batch *batch, struct op_list *ops, const struct err *why)
+{
+	struct store_op *hopeless = batch->failed;
+	struct op_list rest;
+
+	for (struct store_op *op = batch->ops.first; op; op = op->next)
+		op_forget(op);
+	op_list_init(&rest);
+	op_list_move(&rest, ops);
+	op_list_move(ops, &batch->ops);
+	op_list_move(ops, &batch->away);
+	op_list_move(ops, &rest);
+	op_forget(hopeless);
+	err_set(&hopeless->err, ERR_INTERNAL, "the store cannot do this: %s", why->detail);
+	op_list_add(&batch->hopeless, hopeless);
+	results_rewind(batch->store);
+	if (hopeless->filed)
+		results_returned(batch->store, hopeless);
+	db_reset(batch->db);
+	batch_empty(batch);
 }
 
 int batch_unlink(struct batch *batch, const struct id *id, struct err *err)

@@ -29,11 +29,32 @@ int db_fail(struct db *db, struct err *err)
 	const char *text = db->handle ? sqlite3_errmsg(db->handle) : "out of memory";
 	enum err_code code = ERR_STORE;
 
+	db->failed = rc & 0xFF;
 	if ((rc & 0xFF) == SQLITE_FULL)
 		code = ERR_DISK_FULL;
 	else if ((rc & 0xFF) == SQLITE_NOMEM)
 		code = ERR_NO_MEMORY;
 	return err_set(err, code, "%s (%d)", text, rc);
+}
+
+bool db_refused(const struct db *db)
+{
+	switch (db->failed) {
+	case SQLITE_ERROR:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_RANGE:
+	case SQLITE_TOOBIG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void db_reset(struct db *db)
+{
+	for (size_t i = 0; i < SQL_STATEMENTS; i++)
+		sqlite3_reset(db->statements[i]);
 }
 
 int db_exec(struct db *db, const char *sql, struct err *err)

@@ -35,6 +35,7 @@
 struct db {
 	sqlite3 *handle;
 	sqlite3_stmt *statements[SQL_STATEMENTS];
+	int failed; /* SQLite's code of the last failure */
 };
 
 enum db_mode { DB_WRITER, DB_READER };
@@ -87,5 +88,8 @@ int statement_ids(struct statement *s, struct id *ret_ids, size_t room, size_t *
 int db_run(struct db *db, enum sql sql, struct err *err); /* a statement without parameters */
 /* Of the whole connection: the reason of its last failure, as an err. */
 int db_fail(struct db *db, struct err *err);
+/* Was it the fault of what was asked, and not that of the disk or of memory? */
+bool db_refused(const struct db *db);
+void db_reset(struct db *db); /* all statements, after one that failed half-way */
 
 #endif

@@ -43,6 +43,8 @@ struct results {
 
 	struct flow *flows; /* the writer thread's own */
 	size_t flows_count, flows_room;
+	struct flow *marked;
+	size_t marked_count, marked_room;
 };
 
 static void *results_main(void *results);
@@ -81,6 +83,7 @@ void results_close(struct store *store)
 	cond_done(&results->filled);
 	lock_done(&results->lock);
 	free(results->flows);
+	free(results->marked);
 	free(results);
 	store->results = NULL;
 }
@@ -149,6 +152,37 @@ void results_returned(struct store *store, struct store_op *op)
 
 	if (flow && --flow->ops == 0)
 		*flow = results->flows[--results->flows_count];
+}
+
+int results_mark(struct store *store, struct err *err)
+{
+	struct results *results = store->results;
+
+	if (results->marked_room < results->flows_count) {
+		size_t room = results->flows_room;
+		struct flow *marked = realloc(results->marked, room * sizeof(*marked));
+
+		if (!marked)
+			return err_set(err, ERR_NO_MEMORY, "no memory for results");
+		results->marked = marked;
+		results->marked_room = room;
+	}
+	results->marked_count = results->flows_count;
+	if (results->flows_count > 0)
+		memcpy(results->marked, results->flows,
+		       results->flows_count * sizeof(*results->flows));
+	return 0;
+}
+
+/* Never more than there were: `flows` has room. */
+void results_rewind(struct store *store)
+{
+	struct results *results = store->results;
+
+	results->flows_count = results->marked_count;
+	if (results->marked_count > 0)
+		memcpy(results->flows, results->marked,
+		       results->marked_count * sizeof(*results->flows));
 }
 
 static int chunks_drop(struct batch *batch, int64_t num, struct err *err)

@@ -29,7 +29,8 @@ struct op_list {
 
 void op_list_init(struct op_list *list);
 void op_list_add(struct op_list *list, struct store_op *op);
-struct store_op *op_list_pop(struct op_list *list); /* NULL: empty */
+void op_list_move(struct op_list *to, struct op_list *from); /* all of them */
+struct store_op *op_list_pop(struct op_list *list);	     /* NULL: empty */
 
 /* What readers and reports may see: as of the last commit. */
 struct published {
@@ -87,9 +88,11 @@ struct store {
 struct batch {
 	struct store *store;
 	struct db *db;
-	int64_t now_ms;	     /* wall clock */
-	struct op_list ops;  /* applied, waiting for the commit */
-	struct op_list away; /* for the results thread, once this batch is committed */
+	int64_t now_ms;		 /* wall clock */
+	struct op_list ops;	 /* applied, waiting for the commit */
+	struct op_list away;	 /* for the results thread, once this batch is committed */
+	struct op_list hopeless; /* told of, after the commit of the others */
+	struct store_op *failed; /* while it was applied; in none of the lists */
 	size_t ops_count;
 	struct event *events;
 	size_t events_count, events_room;
@@ -103,6 +106,9 @@ struct batch {
 void batch_init(struct batch *batch, struct store *store);
 void batch_done(struct batch *batch);
 void batch_clear(struct batch *batch); /* for the next transaction; keeps memory */
+/* For the same one without `failed`, which is hopeless: all others are in *ops again, in
+ * their order as far as one job can tell. */
+void batch_again(struct batch *batch, struct op_list *ops, const struct err *why);
 int batch_unlink(struct batch *batch, const struct id *id, struct err *err);
 /* BEGIN … COMMIT; batch_commit writes the events' row and publishes. */
 int batch_begin(struct batch *batch, struct err *err);
@@ -199,6 +205,9 @@ int results_divert(struct batch *batch, struct store_op *op, const struct head *
 		   const struct op_commit *commit, bool *ret_away, struct err *err);
 void results_send(struct store *store, struct op_list *ops);
 void results_returned(struct store *store, struct store_op *op); /* it came back */
+/* What is on its way, as of the mark: for a batch that is applied anew. */
+int results_mark(struct store *store, struct err *err);
+void results_rewind(struct store *store);
 int results_append(struct batch *batch, struct head *head, const struct op_commit *commit,
 		   const struct store_op *op, struct err *err);
 void results_unlink(struct store *store, const struct id *id);

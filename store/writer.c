@@ -10,6 +10,9 @@
  * While it does, the next batch gathers: group commit needs no timer.  Lazy
  * operations alone wait STORE_LAZY_MS for company.
  *
+ * An operation that fails by its own fault (SQLite refuses what it asks for, while disk and
+ * memory are well) is told ERR_INTERNAL; the batch is rolled back and applied without it.
+ *
  * A batch that fails
  *   Everything in it is told ERR_STORE or ERR_DISK_FULL.  If it was the COMMIT that
  *   failed, its outcome is unknown (it may still be there after a crash), so nothing
@@ -52,6 +55,14 @@ struct store_op *op_list_pop(struct op_list *list)
 			list->end = &list->first;
 	}
 	return op;
+}
+
+void op_list_move(struct op_list *to, struct op_list *from)
+{
+	struct store_op *op;
+
+	while ((op = op_list_pop(from)))
+		op_list_add(to, op);
 }
 
 static void op_tell(struct store_op *op)
@@ -327,11 +338,12 @@ static int batch_apply(struct batch *batch, struct op_list *ops, struct err *err
 
 	while ((op = op_list_pop(ops))) {
 		bool away;
-		int rc = op_apply(batch, op, &away, err);
 
-		op_list_add(away ? &batch->away : &batch->ops, op);
-		if (rc)
+		if (op_apply(batch, op, &away, err)) {
+			batch->failed = op;
 			return -1;
+		}
+		op_list_add(away ? &batch->away : &batch->ops, op);
 		batch->ops_count++;
 	}
 	return more ? apply_due(batch, err) : 0;
@@ -341,13 +353,19 @@ static int batch_apply(struct batch *batch, struct op_list *ops, struct err *err
  * an unchanged transaction costs no fsync, so it is not a case of its own. */
 static int batch_write(struct batch *batch, struct op_list *ops, struct err *err)
 {
-	if (batch_begin(batch, err))
-		return -1;
-	if (batch_apply(batch, ops, err) || batch_commit(batch, err)) {
+	for (;;) {
+		bool alone;
+
+		if (results_mark(batch->store, err) || batch_begin(batch, err))
+			return -1;
+		if (batch_apply(batch, ops, err) == 0 && batch_commit(batch, err) == 0)
+			return 0;
+		alone = batch->failed && err->code == ERR_STORE && db_refused(batch->db);
 		batch_rollback(batch);
-		return -1;
+		if (!alone)
+			return -1;
+		batch_again(batch, ops, err);
 	}
-	return 0;
 }
 
 static void away_send(struct batch *batch)
@@ -372,6 +390,7 @@ static void batch_tell(struct batch *batch)
 
 	if (batch->events_count && store->config.on_events)
 		store->config.on_events(store->config.ctx, batch->events, batch->events_count);
+	op_list_move(&batch->ops, &batch->hopeless);
 	while ((op = op_list_pop(&batch->ops)))
 		op_tell(op);
 	for (size_t i = 0; i < batch->unlinks_count; i++)
@@ -455,6 +474,9 @@ static void batch_fail(struct batch *batch, struct op_list *ops, struct err *err
 	broken_set(batch->store, err->code == ERR_DISK_FULL ? ERR_DISK_FULL : ERR_STORE);
 	for (struct store_op *op = batch->away.first; op; op = op->next)
 		results_returned(batch->store, op);
+	if (batch->failed)
+		op_list_add(&batch->ops, batch->failed);
+	op_list_move(&batch->ops, &batch->hopeless);
 	list_fail(&batch->ops, err);
 	list_fail(&batch->away, err);
 	for (struct store_op *op = ops->first; op; op = op->next)

@@ -17,6 +17,7 @@
  *                  writing it again might show items twice.  The attempt fails; what
  *                  came later is dropped, and a later attempt goes on from the store
  *   the end fails  it is posted again: written twice, the second is refused
+ *   is hopeless    the store can never write it: the job fails, without what it brought
  *   a start fails  it is told again
  */
 #include "base/clock.h"
@@ -379,6 +380,21 @@ bool run_note_start_first(struct run *run)
 
 /* ---- the end ---- */
 
+/* The end becomes a failure that leaves nothing but what the store has; false: it was one. */
+static bool hopeless_locked(struct run *run, const struct err *why) REQUIRES(run->lock)
+{
+	struct op_finish *finish = &run->finish_op;
+
+	if (run->given_up)
+		return false;
+	run->unwritten = true;
+	run->err = *why;
+	finish->move = JOB_MOVE_FAIL;
+	finish->error = run->err.code;
+	finish->error_detail = run->err.detail;
+	return true;
+}
+
 static void finish_done(struct store_op *op)
 {
 	struct run *run = op->ctx;
@@ -387,7 +403,9 @@ static void finish_done(struct store_op *op)
 	lock_take(&run->lock);
 	/* Lines of a file are refused when those before them are missing. */
 	again = op->err.code != ERR_NONE && (!refused(op) || (run->unwritten && !run->given_up));
-	run->refused |= op->err.code != ERR_NONE;
+	run->refused |= op->err.code != ERR_NONE && op->err.code != ERR_INTERNAL;
+	if (op->err.code == ERR_INTERNAL)
+		again = hopeless_locked(run, &op->err);
 	lock_drop(&run->lock);
 	if (again)
 		engine_unposted_add(run);

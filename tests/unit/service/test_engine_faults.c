@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,6 +109,62 @@ static void test_commit_that_fails_is_repeated_by_a_later_attempt(void **state)
 	job_done(&job);
 }
 
+/* From now on no valid SQL stores what `when` is true of. */
+static void hopeless_make(struct house *house, const char *table, const char *when)
+{
+	char path[128], sql[256];
+	sqlite3 *db;
+
+	house_close(house);
+	snprintf(path, sizeof(path), "%s/jobmill.db", house->dir);
+	snprintf(sql, sizeof(sql),
+		 "CREATE TRIGGER hopeless AFTER %s WHEN %s BEGIN SELECT abs(-9223372036854775807 - "
+		 "1); END",
+		 table, when);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	house_open(house);
+}
+
+static void assert_fails_alone(struct house *house, const char *hopeless)
+{
+	struct id id = house_submit(house, hopeless);
+	struct id other = house_submit(house, "{\"type\":\"noop\",\"spec\":{}}");
+	struct job job = house_wait_end(house, &id);
+	struct store_stats stats;
+
+	assert_int_equal(job.state, JOB_FAILED);
+	assert_int_equal(job.error, ERR_INTERNAL);
+	assert_int_equal(job.attempt, 1);
+	assert_int_equal(job.items, 0);
+	job_done(&job);
+	job = house_wait_end(house, &other);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	job_done(&job);
+	store_stats(house->store, &stats);
+	assert_true(stats.writable);
+}
+
+static void test_end_that_can_never_be_written_fails_its_job(void **state)
+{
+	/* The row would not take that this job completes (5): it is told as failed instead. */
+	struct house *house = *state;
+
+	hopeless_make(house, "UPDATE ON job", "NEW.state = 5 AND NEW.name = 'x'");
+	assert_fails_alone(house, "{\"type\":\"noop\",\"name\":\"x\",\"spec\":{}}");
+}
+
+static void test_commit_that_can_never_be_written_fails_its_job(void **state)
+{
+	/* Results cannot be stored: the first commit of a crawl is its last. */
+	struct house *house = *state;
+
+	hopeless_make(house, "INSERT ON result_chunk", "1");
+	assert_fails_alone(house, "{\"type\":\"ordered\",\"spec\":{\"parts\":400,"
+				  "\"pause_us\":5000},\"retry\":{\"base\":\"1ms\"}}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +172,10 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_commit_that_fails_is_repeated_by_a_later_attempt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_that_can_never_be_written_fails_its_job,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commit_that_can_never_be_written_fails_its_job,
+						setup, teardown),
 	};
 
 	fault_vfs_register();

@@ -142,6 +142,146 @@ static void closing_while_broken_ends(void **state)
 	assert_true(exists(f, &first));
 }
 
+/* From now on SQLite fails to insert a job of the name "hopeless" and to cancel one of the
+ * name "doomed": its sum overflows. */
+static void hopeless_make(struct fixture *f)
+{
+	static const char sql[] =
+		"CREATE TRIGGER a BEFORE INSERT ON job WHEN NEW.name = 'hopeless'"
+		" BEGIN SELECT abs(-9223372036854775807 - 1); END;"
+		"CREATE TRIGGER b AFTER UPDATE ON job WHEN NEW.name = 'doomed' AND NEW.state = 7"
+		" BEGIN SELECT abs(-9223372036854775807 - 1); END;";
+	char path[128];
+	sqlite3 *db;
+
+	store_close(f->store);
+	f->store = NULL;
+	snprintf(path, sizeof(path), "%s/jobmill.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	fixture_start(f);
+}
+
+/* An operation whose callback keeps the writer until the test has filled its queue. */
+struct gate {
+	struct lock lock;
+	struct cond cond;
+	unsigned left; /* operations that were not told yet */
+	bool open;
+};
+
+static void gate_keep(struct store_op *op)
+{
+	struct gate *gate = op->ctx;
+
+	lock_take(&gate->lock);
+	while (!gate->open)
+		cond_wait(&gate->cond, &gate->lock);
+	lock_drop(&gate->lock);
+}
+
+static void gate_told(struct store_op *op)
+{
+	struct gate *gate = op->ctx;
+
+	lock_take(&gate->lock);
+	gate->left--;
+	cond_signal(&gate->cond);
+	lock_drop(&gate->lock);
+}
+
+static void put(struct fixture *f, struct gate *gate, struct store_op *op)
+{
+	struct err err;
+
+	op->done = gate_told;
+	op->ctx = gate;
+	gate->left++;
+	assert_int_equal(store_put(f->store, op, &err), 0);
+}
+
+static void hopeless_operations_fail_alone(void **state)
+{
+	/* One batch: results that go to a file, two hopeless submits among three that are not, a
+	 * cancel, and one that is hopeless only after it has changed its row.  The others are
+	 * done, once. */
+	enum { LINES_BYTES = STORE_INLINE_RESULT_BYTES + 1 };
+	struct fixture *f = *state;
+	struct job doomed = job_plain(), jobs[5];
+	enum submit_outcome outcomes[5];
+	struct op_submit submits[5];
+	struct op_move cancels[2];
+	struct id cancelled = submit_plain(f), running = submit_plain(f);
+	struct op_commit commit = {.op.kind = OP_COMMIT, .attempt = 1, .items = 1};
+	char *lines = malloc(LINES_BYTES);
+	struct job job;
+	struct op_kv first = {.op.kind = OP_KV, .space = "test", .key = "gate"};
+	struct gate gate = {.left = 0};
+	struct store_stats stats;
+	struct err err;
+
+	doomed.name = (char *)"doomed";
+	assert_int_equal(submit_code(f, &doomed), ERR_NONE);
+	hopeless_make(f);
+	memset(lines, ' ', LINES_BYTES);
+	lines[LINES_BYTES - 1] = '\n';
+	commit.id = running;
+	commit.results = lines;
+	commit.results_len = LINES_BYTES;
+	lock_init(&gate.lock, LOCK_LEAF);
+	cond_init(&gate.cond);
+	first.op.done = gate_keep;
+	first.op.ctx = &gate;
+	assert_int_equal(store_put(f->store, &first.op, &err), 0);
+	put(f, &gate, &commit.op);
+	for (int i = 0; i < 5; i++) {
+		jobs[i] = job_plain();
+		if (i % 2)
+			jobs[i].name = (char *)"hopeless";
+		submits[i] = (struct op_submit){.op.kind = OP_SUBMIT,
+						.jobs = &jobs[i],
+						.count = 1,
+						.outcomes = &outcomes[i]};
+		put(f, &gate, &submits[i].op);
+	}
+	for (int i = 0; i < 2; i++) {
+		cancels[i] = (struct op_move){.op.kind = OP_MOVE,
+					      .id = i ? doomed.id : cancelled,
+					      .move = JOB_MOVE_CANCEL,
+					      .at_ms = clock_wall_ms()};
+		put(f, &gate, &cancels[i].op);
+	}
+	lock_take(&gate.lock);
+	gate.open = true;
+	cond_broadcast(&gate.cond);
+	while (gate.left > 0)
+		cond_wait(&gate.cond, &gate.lock);
+	lock_drop(&gate.lock);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(submits[i].op.err.code, i % 2 ? ERR_INTERNAL : ERR_NONE);
+		assert_int_equal(exists(f, &jobs[i].id), i % 2 == 0);
+	}
+	assert_int_equal(cancels[0].op.err.code, ERR_NONE);
+	assert_int_equal(cancels[0].job.state, JOB_CANCELLED);
+	assert_int_equal(cancels[1].op.err.code, ERR_INTERNAL);
+	assert_null(cancels[1].job.type); /* nothing is left of it */
+	job_done(&cancels[0].job);
+	assert_int_equal(state_of(f, doomed.id), JOB_PENDING);
+	assert_int_equal(commit.op.err.code, ERR_NONE);
+	job = get_job(f, running);
+	assert_int_equal(job.items, 1);
+	assert_int_equal(job.result_bytes, LINES_BYTES);
+	job_done(&job);
+	free(lines);
+	assert_int_equal(finish_job(f, running, 1, JOB_MOVE_COMPLETE), ERR_NONE);
+	store_stats(f->store, &stats);
+	assert_true(stats.writable);
+	counts_agree(f);
+	cond_done(&gate.cond);
+	lock_done(&gate.lock);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_faulty, teardown)
@@ -150,6 +290,7 @@ int main(void)
 		TEST(failed_write_at_each_place),
 		TEST(full_disk_says_so),
 		TEST(closing_while_broken_ends),
+		TEST(hopeless_operations_fail_alone),
 	};
 
 	fault_vfs_register();
