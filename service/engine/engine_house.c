@@ -2,10 +2,10 @@
 /* engine_house.c - one thread for what has a time or needs a read of the store.
  *
  * Every ENGINE_TICK_MS while anything runs, at once when kicked, else each second:
- *   each run   its start noted, its changes committed, timeout and deadline looked
- *              at, waiting lanes woken, parts filled up from the store
- *   the window jobs that became pending, and priorities that ran low
- *   each minute a sweep of jobs whose keep is over
+ *   each run   its admission lent while it is parked, its start noted, its changes committed,
+ * timeout and deadline looked at, waiting lanes woken, parts filled up from the store the window
+ * jobs that became pending, and priorities that ran low each minute a sweep of jobs whose keep is
+ * over
  */
 #include "service/engine/engine_core.h"
 
@@ -50,12 +50,12 @@ void engine_fetch_room(struct engine *engine)
 
 /* ---- runs ---- */
 
-static void run_times_look(struct run *run, int64_t now_ms, int64_t passed_ms)
+static void run_times_look(struct run *run, bool parked, int64_t now_ms, int64_t passed_ms)
 {
 	int64_t deadline_ms = run->deadline_ms;
 	struct err err;
 
-	if (run->timeout_at_ms && run_parked(run))
+	if (run->timeout_at_ms && parked)
 		run->timeout_at_ms += passed_ms; /* its clock stands */
 	if (deadline_ms && clock_wall_ms() >= deadline_ms) {
 		err_set(&err, ERR_DEADLINE, "it ran when its deadline passed");
@@ -69,11 +69,16 @@ static void run_times_look(struct run *run, int64_t now_ms, int64_t passed_ms)
 
 static void run_look(struct run *run, int64_t now_ms, int64_t passed_ms)
 {
+	bool parked;
+
 	if (run_cancelled(run)) {
 		engine_run_after_look(run, now_ms);
 		return;
 	}
-	run_times_look(run, now_ms, passed_ms);
+	parked = run_parked(run);
+	if (sched_park(run->engine->sched, &run->sched, run->admitted, parked))
+		pool_wake(run->engine->pool);
+	run_times_look(run, parked, now_ms, passed_ms);
 	if (now_ms - run->began_ms >= RUN_START_NOTE_MS)
 		run_note_start(run);
 	run_commit(run, true);

@@ -19,7 +19,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { RESERVE_SHARE = 8 }; /* of active_max: what each priority leaves to the next above */
+enum {
+	RESERVE_SHARE = 8, /* of active_max: what each priority leaves to the next above */
+	LENT_FACTOR = 2,   /* of active_max: runs in all, parked ones too: they hold memory */
+};
 
 struct band { /* the active runs of one priority that have runnable lanes */
 	struct sched_run *first, *last;
@@ -33,6 +36,7 @@ struct sched {
 	struct lock lock;
 	struct band bands[PRIORITIES] GUARDED_BY(lock);
 	unsigned active[PRIORITIES] GUARDED_BY(lock); /* by the priority that they came with */
+	unsigned lent[PRIORITIES] GUARDED_BY(lock);   /* of these: parked */
 	unsigned stepping GUARDED_BY(lock);
 	uint64_t taken GUARDED_BY(lock);
 };
@@ -245,6 +249,27 @@ void sched_priority(struct sched *sched, struct sched_run *run, enum job_priorit
 	lock_drop(&sched->lock);
 }
 
+static void lend(struct sched *sched, struct sched_run *run, enum job_priority admitted,
+		 bool parked) REQUIRES(sched->lock)
+{
+	if (run->parked == parked)
+		return;
+	run->parked = parked;
+	sched->lent[admitted] += parked ? 1 : -1U;
+}
+
+bool sched_park(struct sched *sched, struct sched_run *run, enum job_priority admitted, bool parked)
+{
+	bool more;
+
+	lock_take(&sched->lock);
+	more = parked && !run->parked && !run->stopped;
+	lend(sched, run, admitted, parked && !run->stopped);
+	more = more && anything(sched);
+	lock_drop(&sched->lock);
+	return more;
+}
+
 bool sched_leave(struct sched *sched, struct sched_run *run, enum job_priority admitted)
 {
 	bool more;
@@ -254,6 +279,7 @@ bool sched_leave(struct sched *sched, struct sched_run *run, enum job_priority a
 	sched->active[admitted]--;
 	if (run) {
 		assert(!run->queued && run->stepping == 0);
+		lend(sched, run, admitted, false);
 		run->stopped = true; /* late wakes do nothing */
 	}
 	more = anything(sched);
@@ -400,8 +426,10 @@ static bool admits(const struct sched *sched, enum job_priority priority)
 	unsigned active_max = sched->config.active_max;
 	unsigned active = 0;
 
+	if (active_all(sched) >= active_max * LENT_FACTOR)
+		return false;
 	for (int p = PRIORITIES - 1; p >= 0; p--) {
-		active += sched->active[p];
+		active += sched->active[p] - sched->lent[p];
 		if (p <= (int)priority &&
 		    active >= active_max - active_max * (unsigned)p / RESERVE_SHARE)
 			return false;

@@ -69,6 +69,7 @@ struct sched_run {
 	uint8_t lane[LANES_MAX]; /* enum lane_state */
 	bool in_phase;		 /* its lanes are handed out here */
 	bool queued, stopped;
+	bool parked;	  /* its admission is lent to another */
 	int64_t since_ms; /* when it was queued */
 	struct sched_run *prev, *next;
 };
@@ -126,6 +127,11 @@ bool sched_wake_all(struct sched *sched, struct sched_run *run, int64_t now_ms);
  * it was stopped before. */
 bool sched_stop(struct sched *sched, struct sched_run *run);
 void sched_priority(struct sched *sched, struct sched_run *run, enum job_priority priority);
+/* All that the run waits for is parked hosts, or not any more: a parked one lends its
+ * admission, as long as there are no more than twice active_max runs.  True: something can
+ * run because of it. */
+bool sched_park(struct sched *sched, struct sched_run *run, enum job_priority admitted,
+		bool parked);
 /* The run is gone, or never came to be (NULL): its admission is free again, of the
  * priority that its task had.  True: something can run because of it. */
 bool sched_leave(struct sched *sched, struct sched_run *run, enum job_priority admitted);

@@ -249,6 +249,18 @@ def test_a_deadline_ends_parked_work(jobs, origin):
     assert origin.count("/parked") == 0
 
 
+def test_a_parked_job_lends_its_place(start_daemon, origin):
+    """One job may run at once: while it is parked another one runs; then it goes on."""
+    daemon = start_daemon("--allow-net", "127.0.0.0/8", "--active-max", "1")
+    job = park(daemon.client, origin)
+    waiting_of(daemon.client, job)
+    with Origin() as other:
+        assert fetch(daemon.client, other.url + "/")["state"] == "completed"
+    assert daemon.client.job(job)["state"] == "running"
+    daemon.client.post(f"/v1/hosts/{origin.key}/reset")
+    assert daemon.client.ended(job)["state"] == "completed"
+
+
 # ---- what outlives the process ----
 
 def row_of(daemon, origin):

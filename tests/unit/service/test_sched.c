@@ -225,6 +225,19 @@ static void each_priority_leaves_room_for_those_above(void **state)
 	sched_free(sched);
 }
 
+/* Starts what may start, which stays admitted; how many. */
+static unsigned starts(struct sched *sched)
+{
+	struct sched_work work;
+	unsigned count = 0;
+
+	for (sched_take(sched, 1, &work); work.kind == WORK_START; sched_take(sched, 1, &work)) {
+		task_free(work.task);
+		count++;
+	}
+	return count;
+}
+
 static void no_more_are_admitted_than_active_max(void **state)
 {
 	/* Two may be active: the third starts when one has left. */
@@ -391,6 +404,40 @@ static void a_batch_leaves_what_was_not_taken(void **state)
 		assert_int_equal(tasks[i] == NULL, i < 4);
 		task_free(tasks[i]);
 	}
+	sched_free(sched);
+}
+
+static void a_parked_run_lends_its_admission(void **state)
+{
+	/* Two places: two parked runs let two others in, and no more; who goes on again takes
+	 * nobody's place away, and lets nobody in. */
+	struct sched *sched = sched_make(2, 16);
+	struct sched_run runs[2] = {{.parked = false}};
+	struct sched_view view;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		admit(sched, i + 1);
+	for (unsigned i = 3; i <= 8; i++)
+		assert_true(post(sched, i, PRIORITY_NORMAL, NULL, 0));
+	assert_int_equal(starts(sched), 0);
+	assert_true(sched_park(sched, &runs[0], PRIORITY_NORMAL, true));
+	assert_false(sched_park(sched, &runs[0], PRIORITY_NORMAL, true));
+	assert_int_equal(starts(sched), 1);
+	assert_true(sched_park(sched, &runs[1], PRIORITY_NORMAL, true));
+	assert_int_equal(starts(sched), 1);
+	sched_view(sched, 1, &view);
+	assert_int_equal(view.active, 4);
+	sched_leave(sched, NULL, PRIORITY_NORMAL); /* a third one's: twice two are not exceeded */
+	assert_int_equal(starts(sched), 1);
+	assert_false(sched_park(sched, &runs[0], PRIORITY_NORMAL, false));
+	sched_leave(sched, NULL, PRIORITY_NORMAL);
+	assert_int_equal(starts(sched), 0);
+	sched_leave(sched, &runs[1], PRIORITY_NORMAL); /* gone while parked: nothing stays lent */
+	assert_int_equal(starts(sched), 0);
+	assert_false(sched_park(sched, &runs[1], PRIORITY_NORMAL, true));
+	sched_leave(sched, &runs[0], PRIORITY_NORMAL);
+	assert_int_equal(starts(sched), 1);
 	sched_free(sched);
 }
 
@@ -762,6 +809,7 @@ int main(void)
 		cmocka_unit_test(a_load_brings_back_nothing_that_left_meanwhile),
 		cmocka_unit_test(a_new_fair_key_finds_room_in_a_full_window),
 		cmocka_unit_test(a_batch_leaves_what_was_not_taken),
+		cmocka_unit_test(a_parked_run_lends_its_admission),
 		cmocka_unit_test(what_cannot_be_admitted_wakes_nobody),
 		cmocka_unit_test(admissions_and_steps_take_turns),
 		cmocka_unit_test(runs_of_a_priority_step_in_turns),
