@@ -61,6 +61,9 @@ $(BUILD)/openapi.h: openapi.yaml
 	  sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/' $< && echo ';') >$@
 $(BUILD)/service/http/api_system.o: $(BUILD)/openapi.h
 
+# libxml2 is loaded when the first XPath is compiled: only its headers are needed.
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard handlers/html/xpath*.c)): CPPFLAGS += $(shell pkg-config --cflags libxml-2.0)
+
 # The named character references of HTML, from Python's copy of the standard's list.
 $(BUILD)/handlers/html/charref.o: $(BUILD)/handlers/html/entities.inc
 $(BUILD)/handlers/html/entities.inc: handlers/html/entities.py

@@ -145,6 +145,16 @@ enum {
 	URL_REPEAT_MAX            = 2,                /* the same segment in a row: links that grow */
 	ROBOTS_BYTES_MAX          = 512 * 1024,       /* RFC 9309, 2.5: at least 500 KiB */
 	ROBOTS_SITEMAPS_MAX       = 1000,
+	ROBOTS_TOKEN_BYTES_MAX    = 64,               /* a product token: a name, not a text */
+	ROBOTS_TOKENS_MAX         = 4,                /* names under which jobs ask one origin, read at once */
+	ROBOTS_VALIDATOR_BYTES_MAX = 256,             /* an ETag that is longer is not sent back */
+	ROBOTS_ORIGINS_MAX        = 10000,            /* whose robots.txt is known; then the oldest goes */
+	ROBOTS_CACHE_BYTES_MAX    = 64 * 1024 * 1024, /* all of them: 6 KiB each, most are smaller */
+	ROBOTS_FRESH_MS_MAX       = 24 * 3600 * 1000, /* RFC 9309, 2.4 */
+	ROBOTS_FRESH_MS_MIN       = 60 * 1000,        /* max-age=0 must not double the requests of a crawl */
+	ROBOTS_SILENT_MS_MIN      = 30 * 1000,        /* unreachable: asked again after that, twice that, … */
+	ROBOTS_SILENT_MS_MAX      = 3600 * 1000,
+	CRAWL_DELAY_MS_MAX        = 300 * 1000,       /* longer would be a way to stop a crawl for ever */
 	GUARD_ALLOW_MAX           = 64,               /* --allow-net, each looked at for each address */
 	GUARD_OWN_MAX             = 64,               /* our listening addresses, by interface */
 	HOSTS_MAX                 = 100000,
@@ -170,6 +180,8 @@ enum {
 	HTML_WORK_PER_BYTE        = 8,                /* an ordinary page takes less than one step a byte */
 	HTML_WORK_BASE            = 10 * 1000 * 1000, /* a step is 1–13 ns: hostile 10 MiB end within 1.5 s */
 	HTML_FORMAT_MAX           = 128,              /* active formatting elements; older ones are forgotten */
+	XPATH_ARENA_BYTES_MAX     = 64 * 1024 * 1024, /* the second tree: ten times the bytes of a page */
+	XPATH_WORK_MAX            = 10 * 1000 * 1000, /* operations a page, 50 ns each */
 	CSS_WORK_MAX              = 200 * 1000 * 1000, /* comparisons a page: under a second */
 };
 /* clang-format on */
