@@ -75,6 +75,15 @@ static void parts_live_locked(struct run *run, struct engine_parts *ret) REQUIRE
 	memcpy(ret->failed_by, run->failed_by, sizeof(ret->failed_by));
 }
 
+/* The last rate, or less: no more than if the next unit came just now. */
+static double rate_locked(const struct run *run) REQUIRES(run->lock)
+{
+	int64_t since_ms = MAX(clock_ms() - run->progress_ms, 1);
+	double most = (double)(run->done - run->progress_done + 1) * 1000 / (double)since_ms;
+
+	return MIN(run->rate, most);
+}
+
 bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret)
 {
 	struct run *run = engine_run_find(engine, id);
@@ -86,7 +95,7 @@ bool engine_live(struct engine *engine, const struct id *id, struct engine_live 
 	parts_told_locked(run);
 	ret->done = run->done;
 	ret->total = run->total;
-	ret->rate = run->rate;
+	ret->rate = rate_locked(run);
 	ret->stage = run->stage;
 	ret->items_failed = run->items_failed;
 	parts_live_locked(run, &ret->parts);

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Events: the same log for who stayed, who came back and who came late."""
 import subprocess
+import time
 
 import pytest
-from client import FINAL
+from client import FINAL, PATIENCE_S
 
 
 def held_crawl(jobs, origin, pages=5):
@@ -101,6 +102,21 @@ def test_progress_is_told_while_a_job_runs(jobs, origin):
     assert (live["done"], live["total"]) == (5, 6)
     origin.released.set()
     assert jobs.ended(job_id)["state"] == "completed"
+
+
+def test_a_rate_fades_while_nothing_comes(jobs, origin):
+    """A crawl that waits for its last page does not go on to promise an early end."""
+    job_id = held_crawl(jobs, origin)
+    with jobs.stream(f"/v1/jobs/{job_id}/events") as stream:
+        next(e for e in stream.values() if e["type"] == "progress" and e["data"]["done"] >= 5)
+    first = jobs.job(job_id)["progress"]
+    end = time.monotonic() + PATIENCE_S
+    while (later := jobs.job(job_id)["progress"])["rate"] > 0.5:
+        assert time.monotonic() < end, later
+    assert later["done"] == first["done"] == 5
+    assert later["eta_ms"] > 1000
+    jobs.move(job_id, "cancel")
+    origin.released.set()
 
 
 def test_curl_returns_when_the_job_has_ended(jobs):
