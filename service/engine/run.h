@@ -85,10 +85,10 @@ struct run_part {
 	struct told told;      /* since the last save that was shown */
 	size_t saved_bytes;    /* of told.items: saved, but its turn has not come (ordered) */
 	int64_t saved_count;
-	char *resume;			   /* owns part.resume */
+	char *resume; /* owns part.resume */
 	/* Shown so far; offset -1: nothing, or not in one piece. */
 	int64_t result_offset, result_len, result_items;
-	bool save_waits;		   /* ordered: a save that is not written yet */
+	bool save_waits; /* ordered: a save that is not written yet */
 	bool failed;
 	struct run_part *prev, *next; /* a list of claimed parts, the ordered run's order */
 };
