@@ -115,7 +115,8 @@ fuzz-build: $(FUZZ)
 # Benchmarks in C: tests/bench/bench_<name>.c, each linked with everything; one has two
 # parsers as peers.
 $(BUILD)/bench_html: BENCH_LIBS := -lgumbo -lxml2
-$(BUILD)/tests/bench/bench_html.o: CPPFLAGS += -I/usr/include/libxml2
+$(BUILD)/bench_crawl: BENCH_LIBS := -lxml2
+$(BUILD)/tests/bench/bench_html.o $(BUILD)/tests/bench/bench_crawl.o: CPPFLAGS += -I/usr/include/libxml2
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 $(BUILD)/bench_%: $(BUILD)/tests/bench/bench_%.o $(TEST_LIB) $(LINK_service)
 	$(Q)echo "  LD $@"
