@@ -31,7 +31,8 @@ struct flow {
 	enum hosts_priority priority;
 	struct ring sibling; /* in host->flows */
 	struct ring turn;    /* in host->turns[priority]; alone when it cannot start */
-	struct ring items;
+	struct ring items;   /* in line */
+	struct ring later;   /* items before their start_ms */
 	unsigned queued, in_flight;
 	unsigned per_host; /* as asked; 0: the default */
 	int64_t delay_ms;
@@ -131,6 +132,7 @@ bool host_full(const struct host *host, const struct flow *flow); /* as many as 
 bool host_in_doubt(const struct host *host, int64_t now_ms);
 int64_t host_ready_ms(struct hosts *hosts, const struct host *host, const struct flow *flow,
 		      int64_t now_ms) REQUIRES(hosts->lock);
+void hosts_item_later(struct hosts_item *item, int64_t start_ms); /* it waits; its timer is set */
 void hosts_item_detach(struct hosts *hosts, struct hosts_item *item) REQUIRES(hosts->lock);
 
 /* hosts_flow.c */

@@ -196,6 +196,14 @@ static void item_end(struct hosts *hosts, struct hosts_item *item, enum err_code
 	ring_add(&hosts->ended, &item->link);
 }
 
+void hosts_item_later(struct hosts_item *item, int64_t start_ms)
+{
+	item->state = HOSTS_ITEM_LATER;
+	item->start_ms = start_ms;
+	ring_drop(&item->link);
+	ring_add(&item->flow->later, &item->link);
+}
+
 static bool will_not_wait(const struct host *host, const struct hosts_item *item, int64_t now_ms)
 {
 	return item->on_open == HOSTS_FAIL && host->breaker.state == BREAKER_OPEN &&
@@ -232,7 +240,7 @@ static int item_enter(struct hosts *hosts, struct hosts_item *item, int64_t now_
 	item->flow->queued++;
 	ring_init(&item->link);
 	if (later)
-		item->state = HOSTS_ITEM_LATER;
+		hosts_item_later(item, item->start_ms);
 	else
 		item_queue(hosts, item);
 	return 0;
@@ -290,20 +298,27 @@ bool hosts_remove(struct hosts *hosts, struct hosts_item *item, int64_t now_ms)
 	return queued;
 }
 
+static void items_end_unwilling(struct hosts *hosts, struct ring *items) REQUIRES(hosts->lock)
+{
+	struct ring *link = items->next;
+
+	while (link != items) {
+		struct hosts_item *item = CONTAINER_OF(link, struct hosts_item, link);
+
+		link = link->next;
+		if (item->on_open == HOSTS_FAIL)
+			item_end(hosts, item, ERR_FETCH_CIRCUIT_OPEN);
+	}
+}
+
 /* Its breaker opened: those who said they would not wait need not. */
 void host_end_unwilling(struct hosts *hosts, struct host *host)
 {
 	for (struct ring *at = host->flows.next; at != &host->flows; at = at->next) {
 		struct flow *flow = CONTAINER_OF(at, struct flow, sibling);
-		struct ring *link = flow->items.next;
 
-		while (link != &flow->items) {
-			struct hosts_item *item = CONTAINER_OF(link, struct hosts_item, link);
-
-			link = link->next;
-			if (item->on_open == HOSTS_FAIL)
-				item_end(hosts, item, ERR_FETCH_CIRCUIT_OPEN);
-		}
+		items_end_unwilling(hosts, &flow->items);
+		items_end_unwilling(hosts, &flow->later);
 		flow_place(flow);
 	}
 }

@@ -72,6 +72,7 @@ static struct flow *flow_new(struct host *host, uint64_t owner)
 	flow->owner = owner;
 	ring_init(&flow->turn);
 	ring_init(&flow->items);
+	ring_init(&flow->later);
 	ring_add(&host->flows, &flow->sibling);
 	return flow;
 }

@@ -39,9 +39,7 @@ static bool retry_postponed(struct hosts *hosts, struct hosts_item *item, int64_
 		return false;
 	if (heap_put(&hosts->timers, &item->timer, first_ms))
 		return false; /* no memory to wait: one more than the budget */
-	ring_drop(&item->link);
-	item->state = HOSTS_ITEM_LATER;
-	item->start_ms = start_ms;
+	hosts_item_later(item, start_ms);
 	flow_place(item->flow);
 	return true;
 }

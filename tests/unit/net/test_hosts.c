@@ -205,6 +205,7 @@ static void an_open_breaker_parks_or_ends(void **state)
 {
 	/* Five failures: those that wait stay, told why; those that will not wait end. */
 	struct hosts_item items[5], patient = item_of(key_a, 1), hasty = item_of(key_a, 2);
+	struct hosts_item backing_off = item_of(key_a, 2);
 	struct hosts_item_view view;
 	struct hosts *hosts = table_open(0);
 	struct host_view host;
@@ -220,11 +221,16 @@ static void an_open_breaker_parks_or_ends(void **state)
 		assert_non_null(hosts_take(hosts, T0));
 	add(hosts, &patient, T0);
 	add(hosts, &hasty, T0);
+	backing_off.on_open = HOSTS_FAIL;
+	backing_off.start_ms = T0 + 60000;
+	add(hosts, &backing_off, T0);
 	for (int i = 0; i < 5; i++)
 		finish(hosts, &items[i], ERR_FETCH_CONNECT, 0, T0);
 	assert_null(hosts_take(hosts, T0));
 	assert_ptr_equal(hosts_ended(hosts, T0), &hasty);
 	assert_int_equal(hasty.ended, ERR_FETCH_CIRCUIT_OPEN);
+	assert_ptr_equal(hosts_ended(hosts, T0), &backing_off);
+	assert_int_equal(backing_off.ended, ERR_FETCH_CIRCUIT_OPEN);
 	assert_null(hosts_ended(hosts, T0));
 	assert_int_equal(hosts_add(hosts, &hasty, T0, &err), -1);
 	assert_int_equal(err.code, ERR_FETCH_CIRCUIT_OPEN);
