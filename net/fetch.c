@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SAVE_EVERY_MS = 1000 };
+enum { SAVE_EVERY_MS = 1000, ENDS_MAX = 256 };
 
 static_assert((int)FETCH_CLASSES * 2 * 2 <= (int)LOOP_POOLS, "a pool for each kind of request");
 
@@ -403,15 +403,18 @@ static int64_t next_ms(struct fetcher *fetcher)
 
 static void finish_what_ended(struct fetcher *fetcher)
 {
-	CURLcode code;
-	CURL *easy;
+	struct loop_end ends[ENDS_MAX];
+	size_t count;
 
-	while ((easy = loop_ended(&fetcher->loop, &code))) {
-		struct transfer *transfer = NULL;
+	do {
+		count = loop_ended(&fetcher->loop, ends, ENDS_MAX);
+		for (size_t i = 0; i < count; i++) {
+			struct transfer *transfer = NULL;
 
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-		attempt_over(transfer->fetch, code);
-	}
+			curl_easy_getinfo(ends[i].easy, CURLINFO_PRIVATE, (char **)&transfer);
+			attempt_over(transfer->fetch, ends[i].code);
+		}
+	} while (count == ENDS_MAX);
 }
 
 static void cancel_all(struct fetcher *fetcher)

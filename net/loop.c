@@ -243,22 +243,21 @@ void loop_run(struct loop *loop, int64_t until_ms)
 	timers_act(loop);
 }
 
-CURL *loop_ended(struct loop *loop, CURLcode *ret_code)
+size_t loop_ended(struct loop *loop, struct loop_end *ends, size_t max)
 {
+	size_t count = 0;
 	CURLMsg *msg;
 	int left;
 
 	for (int i = 0; i < LOOP_POOLS; i++) {
 		CURLM *multi = loop->pools[i].multi;
 
-		while (multi && (msg = curl_multi_info_read(multi, &left))) {
-			if (msg->msg != CURLMSG_DONE)
-				continue;
-			*ret_code = msg->data.result;
-			return msg->easy_handle;
-		}
+		while (multi && count < max && (msg = curl_multi_info_read(multi, &left)))
+			if (msg->msg == CURLMSG_DONE)
+				ends[count++] =
+					(struct loop_end){msg->easy_handle, msg->data.result};
 	}
-	return NULL;
+	return count;
 }
 
 void loop_wake(const struct loop *loop)

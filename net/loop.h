@@ -57,8 +57,14 @@ int loop_close(void *loop, curl_socket_t fd);
 
 /* Waits for sockets, libcurl's timers, a wake-up or until_ms, and lets libcurl work. */
 void loop_run(struct loop *loop, int64_t until_ms);
-/* The next transfer that ended, with its code; it is still added.  NULL: no more. */
-CURL *loop_ended(struct loop *loop, CURLcode *ret_code);
+struct loop_end {
+	CURL *easy; /* still added */
+	CURLcode code;
+};
+
+/* Transfers that ended, at most `max`.  Many at a time: removing a handle costs libcurl a
+ * look at each message that was not read yet. */
+size_t loop_ended(struct loop *loop, struct loop_end *ends, size_t max);
 
 void loop_wake(const struct loop *loop);
 
