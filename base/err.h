@@ -62,6 +62,7 @@
 	X(ERR_FAILED,                500, true,  "failed",               "Attempt failed") \
 	X(ERR_JOB_TIMEOUT,           500, true,  "job-timeout",          "Attempt took longer than its timeout") \
 	X(ERR_DEADLINE,              500, false, "deadline",             "Job did not finish before its deadline") \
+	X(ERR_PARENT_FAILED,         500, false, "parent-failed",        "A job that this one needs did not complete") \
 	X(ERR_POISON,                500, false, "poison",               "Job crashed the daemon again and again") \
 	X(ERR_TOO_MANY_FAILED,       500, false, "too-many-failed",      "More items failed than max_failed allows") \
 	X(ERR_LIMIT,                 500, false, "limit",                "A limit was reached") \

@@ -174,6 +174,14 @@ void run_ordered(struct run *run);
 enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob, size_t len,
 			       const uint64_t *parts_covered, size_t count);
 
+/* ---- other jobs ---- */
+
+/* Up to `room` bytes of the lines that another job shows, from *offset on (0 at first, then
+ * left alone: it moves).  *ret_over: that job has ended, and *ret_len 0 is the end.  -1:
+ * ERR_NOT_FOUND, or ERR_PARENT_FAILED: it was cancelled or failed. */
+int run_results_read(struct run *run, const struct id *job, int64_t *offset, char *into,
+		     size_t room, size_t *ret_len, bool *ret_over, struct err *err);
+
 /* ---- going on ---- */
 
 /* What there is: in open what earlier attempts left, at the end what came of it all. */

@@ -3,6 +3,7 @@
  *
  *   scrape.c        open, phases, summary, close
  *   crawl_seeds.c   phase 0: what the spec names becomes parts
+ *   crawl_from.c    and the URLs out of another job's results
  *   crawl_lane.c    phase 1: fetch, parse, tell; links become parts
  *
  * Threads    a struct lane is its lane's; the rest of a crawl is constant in phase 1.
@@ -40,12 +41,22 @@ struct lane {
 	struct tally tally;
 };
 
+/* Another job's results, as they are read for seeds. */
+struct seed_reader {
+	int64_t offset;
+	struct buf text; /* lines, from `at` on */
+	size_t at;
+	size_t told;   /* of the seeds of one line, in the first lane's links */
+	int64_t wrong; /* values that are no URL */
+};
+
 struct crawl {
 	const struct plan *plan;
 	int64_t opened_ms, elapsed_ms; /* monotonic; of earlier attempts */
 	size_t seeds_added;
 	unsigned lanes_count;
 	struct lane *lanes;
+	struct seed_reader from;
 	struct tally elsewhere; /* what lanes counted that are no longer */
 };
 
@@ -55,6 +66,11 @@ enum step seeds_step(struct run *run, struct crawl *crawl, unsigned lane, struct
 enum run_answer crawl_add(struct run *run, struct crawl *crawl, unsigned lane,
 			  const struct visit *visit, const char *key, int priority,
 			  struct err *err);
+
+/* crawl_from.c */
+void seed_reader_init(struct seed_reader *reader);
+void seed_reader_done(struct seed_reader *reader);
+enum step from_step(struct run *run, struct crawl *crawl, unsigned lane, struct err *err);
 
 /* crawl_lane.c */
 int lane_init(struct lane *lane, unsigned slots, struct err *err);

@@ -61,5 +61,7 @@ enum step seeds_step(struct run *run, struct crawl *crawl, unsigned lane, struct
 			return STEP_FAIL;
 		crawl->seeds_added++;
 	}
-	return crawl->seeds_added < plan->urls_count ? STEP_MORE : STEP_DONE;
+	if (crawl->seeds_added < plan->urls_count)
+		return STEP_MORE;
+	return plan->from.field ? from_step(run, crawl, lane, err) : STEP_DONE;
 }

@@ -141,12 +141,12 @@ static struct link *link_new(struct links *links)
 
 /* What is fetched: the URL without its fragment, or its canonical form when parameters
  * were taken out of it.  NULL: no memory. */
-static const char *link_url(const struct follow *follow, const struct url *url, const char *key,
+static const char *link_url(bool strip_tracking, const struct url *url, const char *key,
 			    struct arena *arena)
 {
 	size_t len = url->fragment.at ? (size_t)(url->fragment.at - 1 - url->href) : url->len;
 
-	if (follow->strip_tracking && url->query.len > 0) {
+	if (strip_tracking && url->query.len > 0) {
 		const char *plain = url_canonical(url, false, arena);
 
 		if (!plain || strcmp(plain, key) != 0)
@@ -166,7 +166,9 @@ static void link_add(struct collecting *c, const struct url *url)
 		return;
 	if (in_scope(c, url)) {
 		link->key = url_canonical(url, c->follow->strip_tracking, &links->arena);
-		link->url = link->key ? link_url(c->follow, url, link->key, &links->arena) : NULL;
+		link->url = link->key ? link_url(c->follow->strip_tracking, url, link->key,
+						 &links->arena)
+				      : NULL;
 		skip = link_judge(c, url, link->url);
 	}
 	if (skip != LINK_SKIPS) {
@@ -176,6 +178,22 @@ static void link_add(struct collecting *c, const struct url *url)
 	link->priority = link_priority(c, link->url);
 	link->trusted = c->visit->trusted && url_same_origin(url, &c->origin);
 	links->count++;
+}
+
+bool links_seed(struct links *links, const char *text, bool strip_tracking)
+{
+	struct link *link = link_new(links);
+	struct url url;
+	struct err err;
+
+	if (!link || url_parse(text, strlen(text), NULL, &links->arena, &url, &err) ||
+	    url_check_fetch(&url, &err))
+		return false;
+	*link = (struct link){.trusted = true};
+	link->key = url_canonical(&url, strip_tracking, &links->arena);
+	link->url = link->key ? link_url(strip_tracking, &url, link->key, &links->arena) : NULL;
+	links->count += link->url != NULL;
+	return link->url != NULL;
 }
 
 static int collect_begin(struct collecting *c, struct err *err)

@@ -30,6 +30,7 @@ static void crawl_close(void *state)
 	for (unsigned i = 0; crawl->lanes && i < crawl->lanes_count; i++)
 		lane_done(&crawl->lanes[i]);
 	free(crawl->lanes);
+	seed_reader_done(&crawl->from);
 	free(crawl);
 }
 
@@ -64,6 +65,7 @@ static int crawl_open(struct run *run, const struct plan *plan, void **ret_state
 		return err_set(err, ERR_NO_MEMORY, "no memory for a crawl");
 	crawl->plan = plan;
 	crawl->opened_ms = clock_ms();
+	seed_reader_init(&crawl->from);
 	tally_init(&crawl->elsewhere);
 	crawl->lanes_count = MIN(run_lanes_for_cpu(run), useful);
 	crawl->lanes = calloc(crawl->lanes_count, sizeof(*crawl->lanes));

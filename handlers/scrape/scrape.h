@@ -19,6 +19,7 @@
 #include "handlers/html/css.h"
 #include "handlers/html/html.h"
 #include "handlers/scrape/follow.h"
+#include "handlers/scrape/seeds.h"
 #include "handlers/scrape/visit.h"
 #include "net/fetch.h"
 #include "net/url.h"
@@ -46,6 +47,7 @@ struct plan {
 	struct follow *follow;		      /* NULL: only `urls` */
 	struct fetch_request request;	      /* what all fetches have in common */
 	unsigned concurrency;		      /* fetches at once, over all lanes */
+	struct urls_from from;
 };
 
 extern const struct param scrape_params[];

@@ -50,7 +50,7 @@ static const struct param breaker_params[] = {
 };
 
 const struct param scrape_params[] = {
-	{.name = "urls", .kind = PARAM_ARRAY, .members = url_element, .required = true, .min = 1,
+	{.name = "urls", .kind = PARAM_ARRAY, .members = url_element, .min = 1,
 	 .max = URLS_MAX, .summary = "What to fetch; each ends as one result item"},
 	{.name = "extract", .kind = PARAM_MAP, .members = field_element, .max = FIELDS_MAX,
 	 .summary = "Names and the selectors that find their values"},
@@ -75,7 +75,8 @@ const struct param scrape_params[] = {
 	{.name = "follow", .kind = PARAM_OBJECT, .members = follow_params,
 	 .summary = "Which links to go on to; without it only the URLs given are fetched"},
 	{.name = "sitemaps", .kind = PARAM_LATER, .summary = "Sitemaps to start from"},
-	{.name = "urls_from", .kind = PARAM_LATER, .summary = "URLs out of another job's results"},
+	{.name = "urls_from", .kind = PARAM_OBJECT, .members = from_params,
+	 .summary = "URLs out of another job's results, as they come; waits for its end"},
 	{.name = "robots", .kind = PARAM_LATER, .summary = "Obey robots.txt"},
 	{.name = "download", .kind = PARAM_LATER, .summary = "Save bodies as files"},
 	{.name = "save_body", .kind = PARAM_LATER, .summary = "Keep the pages themselves"},
@@ -118,6 +119,12 @@ static int urls_read(const struct json *urls, struct plan *plan, struct planner 
 	bool strip = plan->follow && plan->follow->strip_tracking;
 	const struct json *value;
 
+	if (!urls) {
+		if (!plan->from.field)
+			mistake_add(planner->mistakes, "/spec/urls", "missing-member",
+				    "a crawl begins with urls or urls_from");
+		return 0;
+	}
 	plan->urls = arena_array(&plan->arena, json_count(urls), sizeof(*plan->urls));
 	plan->keys = arena_array(&plan->arena, json_count(urls), sizeof(*plan->keys));
 	if (!plan->urls || !plan->keys)
@@ -259,6 +266,7 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 	if (!plan)
 		return -1;
 	arena_init(&plan->arena, PLAN_BYTES_MAX);
+	from_read(spec, &plan->from, planner->mistakes);
 	if (follow_read(spec, &plan->arena, planner, &plan->follow) == 0 &&
 	    urls_read(json_get(spec, "urls"), plan, planner) == 0 &&
 	    fields_plan(json_get(spec, "extract"), plan, planner->mistakes) == 0 &&

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run_tell.c - progress, logs, summary; and the resources of a run: memory, scratch. */
+/* run_tell.c - progress, logs, summary; and the resources of a run: memory, scratch, the
+ * results of other jobs. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "service/engine/engine_core.h"
@@ -160,6 +161,26 @@ int run_summary(struct run *run, const char *json, size_t len, struct err *err)
 		return err_set(err, ERR_LIMIT, "a summary of %zu bytes; %d is the most", len,
 			       JOB_SUMMARY_BYTES_MAX);
 	return 0;
+}
+
+/* ---- results of another job ---- */
+
+int run_results_read(struct run *run, const struct id *id, int64_t *offset, char *into, size_t room,
+		     size_t *ret_len, bool *ret_over, struct err *err)
+{
+	struct store *store = run->engine->config.store;
+	enum job_state state;
+	struct job job;
+
+	if (store_job_get(store, id, false, &job, err))
+		return -1;
+	state = job.state;
+	job_done(&job);
+	if (state == JOB_FAILED || state == JOB_CANCELLED)
+		return err_set(err, ERR_PARENT_FAILED, "the job whose results are read is %s",
+			       state_name(state));
+	*ret_over = state_is_final(state);
+	return store_results_next(store, id, offset, into, room, ret_len, err);
 }
 
 /* ---- memory: one budget for all runs ---- */

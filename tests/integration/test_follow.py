@@ -164,6 +164,36 @@ def test_max_pages_is_exact_over_kills(start_daemon, origin):
     assert len(by_url(daemon.client.results(job["id"]))) == 100
 
 
+# ---- seeds out of another job ----
+
+def test_urls_come_out_of_another_jobs_results(jobs, origin):
+    """A crawl of lists, while it runs, feeds one of what is on them."""
+    origin.at("/list", page("<a class=item href=/1>x</a><a class=item href=/2>x</a>"))
+    origin.at("/more", hang(origin))
+    first = jobs.submit("scrape", {
+        "urls": [origin.url + "/list", origin.url + "/more"],
+        "extract": {"to": {"css": "a.item", "attr": "href", "type": "url", "all": True}}})
+    second = jobs.submit("scrape", {"urls_from": {"job": first["id"], "field": "data.to"}})
+    origin.wait_for("/more")
+    jobs.reached(second["id"], "running")
+    origin.released.set()
+    ended = jobs.ended(second["id"])
+    assert ended["state"] == "completed"
+    assert sorted(item["url"] for item in jobs.results(second["id"])) == [
+        origin.url + "/1", origin.url + "/2"]
+
+
+def test_a_crawl_needs_the_job_that_it_reads(jobs, origin):
+    """One that is not there, and one that was cancelled."""
+    missing = "01a1fc94-37e9-74b1-a43a-e526e3e1f2df"
+    ended = jobs.run("scrape", {"urls_from": {"job": missing}})
+    assert (ended["state"], ended["error"]["type"]) == ("failed", "not-found")
+    other = jobs.submit("scrape", {"urls": [origin.at("/h", hang(origin))]})
+    jobs.move(other["id"], "cancel")
+    ended = jobs.run("scrape", {"urls_from": {"job": other["id"]}})
+    assert (ended["state"], ended["error"]["type"]) == ("failed", "parent-failed")
+
+
 # ---- mistakes ----
 
 def test_what_is_wrong_with_follow_is_told_at_submit(jobs):

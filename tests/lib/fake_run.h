@@ -33,6 +33,7 @@ struct fake_options {
 	unsigned full_every;	 /* each so many-th bounded verb answers RUN_FULL; 0: never */
 	int64_t memory_max;	 /* for run_memory(); 0: no bound */
 	const struct guard *guard;
+	const char *other_results; /* of any other job; NULL: there is none */
 	/* Serves run_fetch(): the result (fake_answer(), fake_refusal()).  NULL: all fetches
 	 * end with ERR_FETCH_CONNECT. */
 	struct fetch_result *(*fetch)(void *ctx, const struct fetch_request *request);

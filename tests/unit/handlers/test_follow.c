@@ -451,6 +451,46 @@ static void a_page_leads_to_six_thousand_others_at_most(void **state)
 	buf_done(&body);
 }
 
+/* ---- URLs of another job ---- */
+
+static void seeds_come_out_of_another_jobs_results(void **state)
+{
+	/* Texts of arrays and of objects in arrays; doubles are one, the rest is told. */
+	static const char lines[] =
+		"{\"data\":{\"to\":[{\"at\":\"http://a.example/1\"},{\"at\":\"http://a.example/"
+		"2\"}]}}\n"
+		"{\"data\":null}\n"
+		"{\"data\":{\"to\":{\"at\":[\"http://a.example/2#x\",\"no url\",7]}}}\n"
+		"{\"data\":{\"to\":[{\"at\":\"http://b.example/\"}]}}\n";
+	struct crawl_test *test = *state;
+	const struct fake_seen *seen = fake_run_seen(test->fake);
+
+	test->site = tree;
+	fake_run_options(test->fake)->other_results = lines;
+	fake_run_options(test->fake)->full_every = 2;
+	assert_int_equal(fake_run_drive(test->fake, &scrape_handler,
+					"{\"urls_from\":{\"job\":"
+					"\"01a1fc94-37e9-74b1-a43a-e526e3e1f2df\","
+					"\"field\":\"data.to.at\"},\"concurrency\":1}"),
+			 FAKE_COMPLETED);
+	assert_string_equal(test->asked, "http://a.example/1\nhttp://a.example/2\n"
+					 "http://b.example/\n");
+	assert_int_equal(seen->logs_count, 1);
+	assert_string_equal(seen->logs[0].text, "1 values of urls_from are no URLs");
+}
+
+static void a_job_that_is_not_there_fails_the_crawl(void **state)
+{
+	/* Deleted, or never was. */
+	struct crawl_test *test = *state;
+
+	assert_int_equal(fake_run_drive(test->fake, &scrape_handler,
+					"{\"urls_from\":{\"job\":"
+					"\"01a1fc94-37e9-74b1-a43a-e526e3e1f2df\"}}"),
+			 FAKE_FAILED);
+	assert_int_equal(fake_run_seen(test->fake)->err.code, ERR_NOT_FOUND);
+}
+
 /* ---- going on ---- */
 
 /* Page n of 200 links to 2n+1, 2n+2, back to the first, and to one far off. */
@@ -601,6 +641,8 @@ int main(void)
 		crawl_test(redirects_in_a_row_come_to_an_end),
 		crawl_test(traps_are_not_walked_into),
 		crawl_test(a_page_leads_to_six_thousand_others_at_most),
+		crawl_test(seeds_come_out_of_another_jobs_results),
+		crawl_test(a_job_that_is_not_there_fails_the_crawl),
 		crawl_test(a_crawl_that_is_stopped_again_and_again_has_each_page_once),
 		cmocka_unit_test(a_visit_comes_back_as_it_was_packed),
 		cmocka_unit_test(what_was_never_packed_is_refused),

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* seeds.h - where a crawl begins, besides `urls`. */
+#ifndef HANDLERS_SCRAPE_SEEDS_H
+#define HANDLERS_SCRAPE_SEEDS_H
+
+#include "base/id.h"
+#include "base/mistakes.h"
+#include "base/spec.h"
+
+/* Whose results have URLs, and where in an item. */
+struct urls_from {
+	struct id job;
+	const char *field; /* NULL: nobody's */
+};
+
+/* crawl_from.c */
+extern const struct param from_params[];
+void from_read(const struct json *spec, struct urls_from *ret, struct mistakes *mistakes);
+
+#endif
