@@ -372,6 +372,14 @@ static void committed(void *ctx, const struct event *events, size_t count)
 		engine_jobs_due(engine, events, count);
 }
 
+static void told(void *ctx)
+{
+	struct engine *engine = atomic_load(&((struct daemon *)ctx)->engine);
+
+	if (engine)
+		engine_jobs_told(engine);
+}
+
 static int store_make(struct daemon *daemon, const struct config *config, struct err *err)
 {
 	struct store_config store = {
@@ -379,6 +387,7 @@ static int store_make(struct daemon *daemon, const struct config *config, struct
 		.sync = true,
 		.jobs_queued_max = config->queued_max,
 		.on_events = committed,
+		.on_told = told,
 		.ctx = daemon,
 	};
 

@@ -72,6 +72,8 @@ struct store_config {
 	/* Called on the writer thread after each commit with the events it made, in
 	 * order; the array and its data are borrowed. */
 	void (*on_events)(void *ctx, const struct event *events, size_t count);
+	/* The same after the callbacks of the commit's operations; may be NULL. */
+	void (*on_told)(void *ctx);
 	void *ctx;
 };
 

@@ -5,7 +5,7 @@
  *   1. everything that queued up meanwhile is taken, at most STORE_BATCH_OPS_MAX;
  *   2. BEGIN IMMEDIATE; each operation is applied; jobs that are due are moved;
  *   3. the row of the batch's events; COMMIT (one fsync);
- *   4. counts and numbers are published, on_events is called, then the callbacks;
+ *   4. counts and numbers are published; on_events, the callbacks, on_told are called;
  *   5. result files of deleted jobs are unlinked, a checkpoint is made when due.
  * While it does, the next batch gathers: group commit needs no timer.  Lazy
  * operations alone wait STORE_LAZY_MS for company.
@@ -393,6 +393,8 @@ static void batch_tell(struct batch *batch)
 	op_list_move(&batch->ops, &batch->hopeless);
 	while ((op = op_list_pop(&batch->ops)))
 		op_tell(op);
+	if (store->config.on_told)
+		store->config.on_told(store->config.ctx);
 	for (size_t i = 0; i < batch->unlinks_count; i++)
 		results_unlink(store, &batch->unlinks[i]);
 }

@@ -99,5 +99,7 @@ void engine_fetch_room(struct engine *engine);
 
 /* Calls from the store: jobs became pending by themselves (due, or found at open). */
 void engine_jobs_due(struct engine *engine, const struct event *events, size_t count);
+/* The operations of a commit have been told (store_config.on_told): its new jobs may run. */
+void engine_jobs_told(struct engine *engine);
 
 #endif

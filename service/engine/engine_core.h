@@ -64,6 +64,9 @@ struct engine {
 	bool stopping GUARDED_BY(lock);
 	struct cond house; /* kicked or stopping */
 	struct cond empty; /* active fell to 0 */
+	/* Jobs whose submit has just been committed: the writer thread's own. */
+	struct task *born[STORE_BATCH_OPS_MAX];
+	size_t born_count;
 	pthread_t house_thread;
 	bool house_started;
 };

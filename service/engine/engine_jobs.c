@@ -43,6 +43,23 @@ static size_t submit_sort(struct submit *submit)
 	return ready;
 }
 
+/* Ready together with all others of their commit: one lock, one wake of a worker, which
+ * then finds more than one job. */
+static void tasks_born(struct engine *engine, struct task **tasks, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (engine->born_count == ARRAY_LEN(engine->born))
+			engine_jobs_told(engine);
+		engine->born[engine->born_count++] = tasks[i];
+	}
+}
+
+void engine_jobs_told(struct engine *engine)
+{
+	engine_ready(engine, engine->born, engine->born_count);
+	engine->born_count = 0;
+}
+
 /* On the writer thread. */
 static void submit_done(struct store_op *op)
 {
@@ -55,7 +72,7 @@ static void submit_done(struct store_op *op)
 		.err = op->err.code == ERR_NONE ? NULL : &op->err,
 	};
 
-	engine_ready(submit->engine, submit->tasks, ready);
+	tasks_born(submit->engine, submit->tasks, ready);
 	submit->done(submit->ctx, &result);
 	free(submit);
 }
@@ -147,6 +164,7 @@ static void job_stop(struct engine *engine, const struct id *id, enum run_end en
 {
 	struct run *run;
 
+	engine_jobs_told(engine); /* it may be of this very commit */
 	task_free(sched_ready_remove(engine->sched, id));
 	run = engine_run_find_moved(engine, id);
 	if (!run)
@@ -222,9 +240,12 @@ struct patch {
 /* A ready job is put in its new place; one that has to wait now leaves the window. */
 static void patch_follow(struct engine *engine, const struct op_patch *op)
 {
-	struct task *task = sched_ready_remove(engine->sched, &op->id);
-	struct run *run = engine_run_find(engine, &op->id);
+	struct task *task;
+	struct run *run;
 
+	engine_jobs_told(engine); /* it may be of this very commit */
+	task = sched_ready_remove(engine->sched, &op->id);
+	run = engine_run_find(engine, &op->id);
 	if (task && op->job.state == JOB_PENDING) {
 		task->job.priority = op->job.priority;
 		task->job.ready_ms = op->job.ready_ms;

@@ -35,6 +35,18 @@ static void on_events(void *ctx, const struct event *events, size_t count)
 	lock_drop(&house->lock);
 }
 
+void house_told(void *ctx)
+{
+	struct house *house = ctx;
+
+	if (house->engine)
+		engine_jobs_told(house->engine);
+	lock_take(&house->lock);
+	house->told++;
+	cond_broadcast(&house->news);
+	lock_drop(&house->lock);
+}
+
 void house_make(struct house *house, unsigned workers)
 {
 	*house = (struct house){.dir = "/tmp/jobmill-test-XXXXXX", .workers = workers};
@@ -51,6 +63,7 @@ void house_open(struct house *house)
 				     .vfs = house->vfs,
 				     .jobs_queued_max = 1000000,
 				     .on_events = on_events,
+				     .on_told = house_told,
 				     .ctx = house};
 	struct engine_config engine = {.workers_min = house->workers,
 				       .workers_max = house->workers,
@@ -96,6 +109,7 @@ void house_remove(struct house *house)
 struct answer {
 	struct house *house;
 	bool there;
+	uint64_t told; /* commits before this one */
 	enum err_code code;
 	struct id id;
 };
@@ -104,6 +118,7 @@ static void answer_give(struct answer *answer, enum err_code code)
 {
 	lock_take(&answer->house->lock);
 	answer->there = true;
+	answer->told = answer->house->told;
 	answer->code = code;
 	cond_broadcast(&answer->house->news);
 	lock_drop(&answer->house->lock);
@@ -140,6 +155,10 @@ struct id house_submit(struct house *house, const char *json)
 	task_stamp(task, clock_wall_ms());
 	MUST(engine_submit(house->engine, &task, 1, false, NULL, NULL, submitted, &answer, &err));
 	answer_wait(&answer);
+	lock_take(&house->lock);
+	while (house->told == answer.told)
+		cond_wait(&house->news, &house->lock);
+	lock_drop(&house->lock);
 	return answer.id;
 }
 

@@ -23,6 +23,7 @@ struct house {
 	struct lock lock;
 	struct cond news;
 	uint64_t events; /* seen */
+	uint64_t told;	 /* commits */
 };
 
 /* In a new directory; house_open() again after house_close() finds what was left.  All of
@@ -32,7 +33,10 @@ void house_open(struct house *house);
 void house_close(struct house *house);	/* drains */
 void house_remove(struct house *house); /* after the last close */
 
-/* Submits one job and waits for its commit. */
+/* store_config.on_told of a store that the test opens itself; ctx: the house. */
+void house_told(void *house);
+
+/* Submits one job and waits until it is committed and may run. */
 struct id house_submit(struct house *house, const char *json);
 /* A move, waited for: its error's code, ERR_NONE when it was made. */
 enum err_code house_move(struct house *house, const struct id *id, enum job_move move);

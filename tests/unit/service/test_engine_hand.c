@@ -44,7 +44,7 @@ static int setup(void **state)
 	static const struct pool_config pool = {
 		.workers_min = 1, .workers_max = 1, .work = no_work, .backlog = no_backlog};
 	static struct house house;
-	struct store_config store = {.jobs_queued_max = 10};
+	struct store_config store = {.jobs_queued_max = 10, .on_told = house_told, .ctx = &house};
 	struct engine_config engine = {.workers_min = 1, .workers_max = 1, .active_max = 4};
 	struct err err;
 
