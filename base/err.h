@@ -88,7 +88,9 @@
 	X(ERR_FETCH_BOMB,            500, false, "bomb",                 "Body decompresses without measure") \
 	X(ERR_FETCH_REDIRECTS,       500, false, "redirects",            "Too many redirects") \
 	X(ERR_FETCH_HTTP_4XX,        500, false, "http-4xx",             "Host answered 4xx") \
-	X(ERR_FETCH_HTTP_5XX,        500, true,  "http-5xx",             "Host answered 5xx")
+	X(ERR_FETCH_HTTP_5XX,        500, true,  "http-5xx",             "Host answered 5xx") \
+	/* one page */ \
+	X(ERR_FIELD_MISSING,         500, false, "missing-field",        "Required field was not found")
 /* clang-format on */
 
 enum err_code {

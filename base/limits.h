@@ -161,6 +161,9 @@ enum {
 	HOST_RATE_PER_S_MAX       = 1000000,          /* an operator's; beyond it nothing is limited */
 	HOST_DELAY_MS_MAX         = 3600 * 1000,      /* an operator's; longer is better said by opening it */
 	PAGE_LINKS_MAX            = 6000,
+	PAGE_CPU_US_MAX           = 2 * 1000 * 1000,  /* all of one page; an ordinary one takes a millisecond */
+	FIELD_OBJECTS_MAX         = 10000,            /* of one field with fields inside */
+	LINKED_OBJECTS_MAX        = 1000,             /* JSON-LD of one page; shops list a hundred */
 
 	/* cookies of one job */
 	COOKIE_BYTES_MAX          = 4096,             /* name and value; RFC 6265bis, 5.6 */

@@ -128,7 +128,7 @@ static size_t formats_try(const char *const *formats, const char *text, size_t l
 	return 0;
 }
 
-size_t date_read(const char *text, size_t len, enum locale locale, const char *const *formats,
+size_t date_find(const char *text, size_t len, enum locale locale, const char *const *formats,
 		 char into[DATE_TEXT_MAX])
 {
 	size_t n;

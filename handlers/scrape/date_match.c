@@ -71,7 +71,7 @@ static unsigned month_named(const char *const *names, const char *word, size_t l
 	return found;
 }
 
-unsigned month_read(const char *text, size_t len, enum locale locale, size_t *ret_len)
+unsigned month_find(const char *text, size_t len, enum locale locale, size_t *ret_len)
 {
 	size_t word = word_len(text, len);
 	unsigned month = 0;
@@ -210,7 +210,7 @@ static const char *month_take(const struct matching *matching, const char *text,
 {
 	size_t len;
 
-	date->month = (int)month_read(text, (size_t)(matching->end - text), matching->locale, &len);
+	date->month = (int)month_find(text, (size_t)(matching->end - text), matching->locale, &len);
 	if (!date->month)
 		return NULL;
 	text += len;

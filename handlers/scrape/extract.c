@@ -1,212 +1,163 @@
 /* SPDX-License-Identifier: MIT */
-/* extract.c - one field of a page: select, take, convert.
+/* extract.c - a field of a page as a member of its item.
  *
- * What cannot be converted is null, never a guess: "12 €" is the number 12 (digits
- * with a point or a comma, signs and blanks around), "twelve" is null.
+ * One value is the first find that has one; all values are an array; a field with fields
+ * inside is an object for each find.  What is missing is the default, else null; a
+ * required field that is missing fails the whole page.
  */
-#include "handlers/scrape/scrape.h"
+#include "handlers/scrape/field.h"
+#include "handlers/scrape/page.h"
 
+#include "base/arena.h"
 #include "base/limits.h"
-#include "handlers/html/tree.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-struct taking {
+static void missing_out(const struct field *field, struct page *page, struct json_out *out)
+{
+	if (field->required && !page->missing)
+		page->missing = field->name;
+	if (field->preset)
+		json_out_json(out, field->name, field->preset);
+	else if (field->all)
+		json_out_raw(out, field->name, "[]", 2);
+	else
+		json_out_null(out, field->name);
+}
+
+/* ---- values ---- */
+
+struct values {
 	const struct field *field;
 	struct page *page;
 	struct json_out *out;
-	const char *name; /* of the member; NULL inside an array */
-	bool found;
+	unsigned count;
+	bool open; /* the array has begun */
+	struct err *err;
+	bool failed;
 };
 
-/* ---- numbers ---- */
-
-/* The first number in a text: "1,234.50", "1.234,50", "-3", "4e2".  A mark is the
- * decimal one when it comes last, once, and not before exactly three digits of a text
- * that has another mark before it. */
-static bool number_find(const char *text, size_t len, char *into, size_t room)
+static bool value_found(void *ctx, const struct find *find)
 {
-	const char *end = text + len, *start = text, *stop, *mark = NULL;
-	size_t points = 0, commas = 0, n = 0;
+	struct values *values = ctx;
+	const struct field *field = values->field;
+	struct value_place place = {values->out, field->all ? NULL : field->name};
+	unsigned count;
 
-	while (start < end && !isdigit((unsigned char)*start))
-		start++;
-	if (start == end)
-		return false;
-	for (stop = start; stop < end; stop++) {
-		bool between = stop + 1 < end && isdigit((unsigned char)stop[1]);
-
-		if (*stop == '.' && between)
-			points++, mark = stop;
-		else if (*stop == ',' && between)
-			commas++, mark = stop;
-		else if (!isdigit((unsigned char)*stop))
-			break;
+	if (field->all && !values->open) {
+		json_out_array(values->out, field->name);
+		values->open = true;
 	}
-	if (mark && *mark == ',' && commas == 1 && points == 0 && stop - mark == 4)
-		mark = NULL; /* "1,234": thousands */
-	if (mark && ((*mark == '.' && points > 1) || (*mark == ',' && commas > 1)))
-		mark = NULL; /* "1.234.567": thousands */
-	if (start > text && (start[-1] == '-' || start[-1] == '+') &&
-	    (start - text == 1 || !isalnum((unsigned char)start[-2])))
-		into[n++] = start[-1];
-	for (; start < stop && n + 2 < room; start++) {
-		if (isdigit((unsigned char)*start))
-			into[n++] = *start;
-		else if (start == mark)
-			into[n++] = '.';
-	}
-	into[n] = '\0';
-	return start == stop;
+	values->failed = value_write(field, values->page, find, &place, &count, values->err) != 0;
+	values->count += count;
+	if (count == 0 && field->all && !field->pattern)
+		json_out_null(values->out, NULL); /* lists of one page stay aligned */
+	return !values->failed && buf_ok(values->out->buf) && (field->all || count == 0);
 }
 
-static void number_out(struct taking *taking, const char *text, size_t len)
+static int values_extract(const struct field *field, struct page *page, const struct find *scope,
+			  struct json_out *out, unsigned *ret_count, struct err *err)
 {
-	char digits[64];
-	char *end;
+	struct values values = {.field = field, .page = page, .out = out, .err = err};
 
-	if (!number_find(text, len, digits, sizeof(digits))) {
-		json_out_null(taking->out, taking->name);
-	} else if (taking->field->type == FIELD_INTEGER || !strchr(digits, '.')) {
-		long long whole;
-
-		errno = 0;
-		whole = strtoll(digits, &end, 10);
-		if (errno || (*end != '\0' && taking->field->type == FIELD_INTEGER))
-			json_out_null(taking->out, taking->name);
-		else
-			json_out_int(taking->out, taking->name, whole);
-	} else {
-		json_out_double(taking->out, taking->name, strtod(digits, NULL));
-	}
-}
-
-/* ---- taking ---- */
-
-static void url_out(struct taking *taking, const char *text, size_t len)
-{
-	struct url url;
-	struct err err;
-
-	if (url_parse(text, len, taking->page->base, taking->page->arena, &url, &err))
-		json_out_null(taking->out, taking->name);
-	else
-		json_out_text_len(taking->out, taking->name, url.href, url.len);
-}
-
-static void text_out(struct taking *taking, const char *text, size_t len)
-{
-	while (len > 0 && isspace((unsigned char)*text))
-		text++, len--;
-	while (len > 0 && isspace((unsigned char)text[len - 1]))
-		len--;
-	json_out_text_len(taking->out, taking->name, text, len);
-}
-
-static void value_out(struct taking *taking, const char *text, size_t len)
-{
-	switch (taking->field->type) {
-	case FIELD_NUMBER:
-	case FIELD_INTEGER:
-		number_out(taking, text, len);
-		break;
-	case FIELD_URL:
-		url_out(taking, text, len);
-		break;
-	case FIELD_TEXT:
-	case FIELD_HTML:
-		text_out(taking, text, len);
-		break;
-	}
-}
-
-/* A URL of an element without `attr` is where it leads. */
-static const struct html_attr *attr_of(const struct field *field, const struct html_node *node)
-{
-	const struct html_attr *attr;
-
-	if (field->attr)
-		return html_attr(node, field->attr);
-	if (field->type != FIELD_URL)
-		return NULL;
-	attr = html_attr(node, "href");
-	return attr ? attr : html_attr(node, "src");
-}
-
-static bool take(void *ctx, const struct css_match *match)
-{
-	struct taking *taking = ctx;
-	const struct field *field = taking->field;
-	struct buf *text = &taking->page->text;
-	const struct html_attr *attr;
-	size_t len;
-	const char *own = css_match_text(match, &len);
-
-	if (own) {
-		value_out(taking, own, len);
-	} else if ((attr = attr_of(field, match->node)) != NULL) {
-		value_out(taking, attr->value, attr->value_len);
-	} else if (field->attr || field->type == FIELD_URL) {
-		return true; /* this match lacks it; the next may have it */
-	} else {
-		buf_clear(text);
-		if (field->type == FIELD_HTML)
-			html_inner(match->node, text);
-		else
-			html_text_clean(match->node, text);
-		value_out(taking, buf_text(text), text->len);
-	}
-	taking->found = true;
-	return field->all;
-}
-
-int field_extract(const struct field *field, struct page *page, struct json_out *out,
-		  struct err *err)
-{
-	struct taking taking = {.field = field, .page = page, .out = out, .name = field->name};
-	int rc;
-
-	if (field->all) {
-		json_out_array(out, field->name);
-		taking.name = NULL;
-	}
-	rc = css_select(field->css, page->html, html_root(page->html), &page->work, take, &taking,
-			err);
-	if (field->all)
+	if (field_find(field, page, scope, value_found, &values, err) || values.failed)
+		return -1;
+	if (values.open)
 		json_out_end(out, ']');
-	else if (!taking.found)
-		json_out_null(out, field->name);
-	return rc;
+	if (!values.open && values.count == 0)
+		missing_out(field, page, out);
+	else if (values.count == 0 && field->required && !page->missing)
+		page->missing = field->name;
+	*ret_count = values.count;
+	return 0;
 }
 
-/* ---- links ---- */
+/* ---- objects ---- */
 
-int links_extract(struct page *page, struct json_out *out, struct err *err)
+/* Finds are gathered first: what is inside is searched by the same means. */
+struct gathering {
+	struct arena *arena;
+	struct find *finds;
+	size_t count, cap;
+	bool single;
+};
+
+static bool find_gather(void *ctx, const struct find *find)
 {
-	const struct html_node *root = html_root(page->html), *node = root;
-	unsigned count = 0;
+	struct gathering *gathering = ctx;
 
-	json_out_array(out, "links");
-	while (count < PAGE_LINKS_MAX && (node = html_next_element(node, root)) != NULL) {
-		const struct html_attr *href;
-		struct url url;
+	if (gathering->count == gathering->cap) {
+		size_t cap = gathering->cap ? gathering->cap * 2 : 16;
+		struct find *finds = arena_array(gathering->arena, cap, sizeof(*finds));
 
-		if (!html_is(node, HTML_TAG_A) && !html_is(node, HTML_TAG_AREA))
-			continue;
-		href = html_attr(node, "href");
-		if (!href ||
-		    url_parse(href->value, href->value_len, page->base, page->arena, &url, err))
-			continue;
-		if (url.kind != URL_HTTP && url.kind != URL_HTTPS)
-			continue;
-		json_out_text_len(out, NULL, url.href, url.len);
-		count++;
+		if (!finds)
+			return false;
+		if (gathering->count)
+			memcpy(finds, gathering->finds, gathering->count * sizeof(*finds));
+		gathering->finds = finds;
+		gathering->cap = cap;
 	}
+	if (find->kind == FOUND_TEXT)
+		return true; /* nothing is inside a text */
+	gathering->finds[gathering->count++] = *find;
+	return !gathering->single && gathering->count < FIELD_OBJECTS_MAX;
+}
+
+static int object_out(const struct field *field, struct page *page, const struct find *scope,
+		      const char *name, struct json_out *out, struct err *err)
+{
+	json_out_object(out, name);
+	for (size_t i = 0; i < field->fields_count; i++)
+		if (field_extract(&field->fields[i], page, scope, out, NULL, err))
+			return -1;
+	json_out_end(out, '}');
+	return 0;
+}
+
+static int objects_extract(const struct field *field, struct page *page, const struct find *scope,
+			   struct json_out *out, unsigned *ret_count, struct err *err)
+{
+	struct gathering gathering = {.arena = page->arena, .single = !field->all};
+
+	if (field_find(field, page, scope, find_gather, &gathering, err))
+		return -1;
+	if (arena_failed(page->arena))
+		return err_set(err, ERR_LIMIT, "the page has too many objects");
+	*ret_count = (unsigned)gathering.count;
+	if (gathering.count == 0) {
+		missing_out(field, page, out);
+		return 0;
+	}
+	if (!field->all)
+		return object_out(field, page, &gathering.finds[0], field->name, out, err);
+	json_out_array(out, field->name);
+	for (size_t i = 0; i < gathering.count && buf_ok(out->buf); i++)
+		if (object_out(field, page, &gathering.finds[i], NULL, out, err))
+			return -1;
 	json_out_end(out, ']');
-	json_out_int(out, "link_count", count);
+	return 0;
+}
+
+int field_extract(const struct field *field, struct page *page, const struct find *scope,
+		  struct json_out *out, unsigned *ret_count, struct err *err)
+{
+	unsigned count = 0;
+	int rc = field->fields ? objects_extract(field, page, scope, out, &count, err)
+			       : values_extract(field, page, scope, out, &count, err);
+
+	if (ret_count)
+		*ret_count = count;
+	return rc ? err_wrap(err, "%s", field->name) : 0;
+}
+
+int fields_extract(const struct field_list *list, struct page *page, struct json_out *out,
+		   struct err *err)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (field_extract(&list->at[i], page, NULL, out, NULL, err))
+			return -1;
+	if (page->missing)
+		return err_set(err, ERR_FIELD_MISSING, "the required field '%s' is not there",
+			       page->missing);
 	return 0;
 }

@@ -36,7 +36,7 @@ extern const char *const locale_names[]; /* "en", …: from LOCALE_EN on, ended 
  * is the decimal one when it comes last, once, and is no comma before exactly three
  * digits of a text that has no other mark. */
 enum { NUMBER_TEXT_MAX = 64 };
-size_t number_read(const char *text, size_t len, enum locale locale, char into[NUMBER_TEXT_MAX]);
+size_t number_find(const char *text, size_t len, enum locale locale, char into[NUMBER_TEXT_MAX]);
 
 /* ---- date.c ---- */
 
@@ -45,7 +45,7 @@ size_t number_read(const char *text, size_t len, enum locale locale, char into[N
  * the date.  `formats` ended by NULL, or NULL: the common ones of the web.  0: none
  * fits.  A time without a zone is taken as UTC. */
 enum { DATE_TEXT_MAX = 32 };
-size_t date_read(const char *text, size_t len, enum locale locale, const char *const *formats,
+size_t date_find(const char *text, size_t len, enum locale locale, const char *const *formats,
 		 char into[DATE_TEXT_MAX]);
 
 /* Is it a format: %d %m %Y … of strptime, [what may be absent]?  False: *ret_offset is
@@ -66,6 +66,6 @@ struct date {
 bool date_match(const char *format, const char *text, size_t len, enum locale locale,
 		struct date *ret_date);
 /* The month (1 … 12) whose name, or the first letters of it, begins the text; 0: none. */
-unsigned month_read(const char *text, size_t len, enum locale locale, size_t *ret_len);
+unsigned month_find(const char *text, size_t len, enum locale locale, size_t *ret_len);
 
 #endif

@@ -127,7 +127,7 @@ static size_t exponent_at(const char *at, const char *end)
 	return (size_t)(at - from);
 }
 
-size_t number_read(const char *text, size_t len, enum locale locale, char into[NUMBER_TEXT_MAX])
+size_t number_find(const char *text, size_t len, enum locale locale, char into[NUMBER_TEXT_MAX])
 {
 	const char *end = text + len, *at;
 	struct digits digits;

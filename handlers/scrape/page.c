@@ -10,8 +10,6 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "handlers/html/meta.h"
-#include "net/charset.h"
 #include "net/url_mask.h"
 
 #include <math.h>
@@ -19,39 +17,6 @@
 #include <strings.h>
 
 enum { PAGE_ARENA_BYTES_MAX = 32 * 1024 * 1024 };
-
-static bool is_html(const struct fetch_result *result)
-{
-	const char *type = result->content_type;
-
-	if (*type)
-		return strncasecmp(type, "text/html", 9) == 0 ||
-		       strncasecmp(type, "application/xhtml+xml", 21) == 0;
-	return result->body_len > 0 && memchr(result->body, '<', MIN(result->body_len, 512));
-}
-
-/* <base href> (WHATWG HTML 4.2.3): the first one with an href, relative to the page. */
-static void base_find(const struct html *html, const struct url *final, struct arena *arena,
-		      struct url *ret_base)
-{
-	const struct html_node *root = html_root(html), *node = root;
-	struct err err;
-
-	*ret_base = *final;
-	while ((node = html_next_element(node, root)) != NULL) {
-		const struct html_attr *href;
-
-		if (html_is(node, HTML_TAG_BODY))
-			return;
-		if (!html_is(node, HTML_TAG_BASE))
-			continue;
-		href = html_attr(node, "href");
-		if (href &&
-		    url_parse(href->value, href->value_len, final, arena, ret_base, &err) == 0)
-			return;
-		*ret_base = *final;
-	}
-}
 
 /* One answer on its way to its item. */
 struct making {
@@ -62,69 +27,33 @@ struct making {
 	const char *target; /* where a redirect leads; NULL: it is none */
 };
 
-static int html_data_out(struct making *making, struct page *page, struct json_out *out,
-			 struct err *err)
+static int page_out(struct making *making, struct page *page, struct json_out *out, struct err *err)
 {
 	const struct plan *plan = making->plan;
 
-	html_title(page->html, &page->text);
-	json_out_text_len(out, "title", buf_text(&page->text), page->text.len);
-	if (links_extract(page, out, err))
+	if (page_facts_out(page, out, err) || fields_extract(&plan->fields, page, out, err))
 		return -1;
-	for (size_t i = 0; i < plan->fields_count; i++)
-		if (field_extract(&plan->fields[i], page, out, err))
-			return err_wrap(err, "%s", plan->fields[i].name);
-	if (plan->follow &&
-	    links_collect(plan->follow, making->visit, page, making->result, making->links, err))
-		return -1;
-	return arena_failed(page->arena) ? err_set(err, ERR_LIMIT, "the page has too many links")
-					 : 0;
-}
-
-static int html_parse_and_out(struct making *making, const struct url *final, struct arena *arena,
-			      struct json_out *out, struct err *err)
-{
-	const struct fetch_result *result = making->result;
-	struct page page = {.arena = arena, .work = CSS_WORK_DEFAULT};
-	struct buf decoded = BUF(HTML_BYTES_MAX * 2);
-	const char *charset, *text;
-	struct url base;
-	size_t len;
-	int rc = -1;
-
-	buf_init(&page.text, HTML_BYTES_MAX);
-	charset = charset_detect(result->body, result->body_len, result->content_type, meta_charset,
-				 NULL);
-	json_out_text(out, "charset", charset);
-	if (charset_decode(charset, result->body, result->body_len, &decoded, &text, &len, err) ==
-		    0 &&
-	    html_parse(text, len, HTML_DEFAULTS, &page.html, err) == 0) {
-		base_find(page.html, final, arena, &base);
-		page.base = &base;
-		rc = html_data_out(making, &page, out, err);
-		html_free(page.html);
-	}
-	buf_done(&page.text);
-	buf_done(&decoded);
-	return rc;
+	if (!plan->follow || !page->html)
+		return 0;
+	return links_collect(plan->follow, making->visit, page, making->result, making->links, err);
 }
 
 static int data_out(struct making *making, struct json_out *out, struct err *err)
 {
 	const struct fetch_result *result = making->result;
 	struct arena arena = ARENA(PAGE_ARENA_BYTES_MAX);
-	struct url final;
-	int rc = 0;
+	struct page_source source = {
+		.bytes = result->body,
+		.len = result->body_len,
+		.content_type = result->content_type,
+		.url = result->final_url,
+	};
+	struct page page;
+	int rc;
 
 	json_out_object(out, "data");
-	json_out_int(out, "content_length", (int64_t)result->body_len);
-	json_out_text(out, "content_type", *result->content_type ? result->content_type : NULL);
-	if (is_html(result))
-		rc = url_parse(result->final_url, strlen(result->final_url), NULL, &arena, &final,
-			       err) ||
-				     html_parse_and_out(making, &final, &arena, out, err)
-			     ? -1
-			     : 0;
+	rc = page_open(&page, &source, &arena, err) || page_out(making, &page, out, err) ? -1 : 0;
+	page_close(&page);
 	json_out_end(out, '}');
 	arena_done(&arena);
 	return rc;

@@ -269,7 +269,8 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 	from_read(spec, &plan->from, planner->mistakes);
 	if (follow_read(spec, &plan->arena, planner, &plan->follow) == 0 &&
 	    urls_read(json_get(spec, "urls"), plan, planner) == 0 &&
-	    fields_plan(json_get(spec, "extract"), plan, planner->mistakes) == 0 &&
+	    fields_plan(json_get(spec, "extract"), "/spec/extract", &plan->arena, &plan->fields,
+			planner->mistakes) == 0 &&
 	    headers_read(spec, plan, planner->mistakes) == 0 && planner->mistakes->count == 0) {
 		request_read(spec, plan);
 		*ret_plan = plan;
@@ -283,7 +284,7 @@ void scrape_plan_free(struct plan *plan)
 {
 	if (!plan)
 		return;
-	fields_free(plan);
+	fields_free(&plan->fields);
 	follow_done(plan->follow);
 	arena_done(&plan->arena);
 	free(plan);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """scrape: what becomes of each URL, of good hosts and bad ones."""
+import hashlib
+
 import pytest
 from client import FINAL
 from origin import (bomb, endless, garbage, hang, page, redirect, reset, status, truncated,
@@ -58,11 +60,13 @@ def test_a_page_is_read_in_its_charset(jobs, origin):
     assert item["data"]["title"] == "Grüße"
 
 
-def test_what_is_no_html_has_a_length_only(jobs, origin):
-    """An image is fetched, not parsed."""
-    url = origin.at("/i.png", page(b"\x89PNG" + b"\0" * 96, Content_Type="image/png"))
+def test_what_is_no_html_has_only_facts(jobs, origin):
+    """An image is fetched and hashed, not parsed."""
+    body = b"\x89PNG" + b"\0" * 96
+    url = origin.at("/i.png", page(body, Content_Type="image/png"))
     _, item = one(jobs, url)
-    assert item["data"] == {"content_length": 100, "content_type": "image/png"}
+    assert item["data"] == {"content_length": 100, "content_type": "image/png",
+                            "body_sha256": hashlib.sha256(body).hexdigest()}
 
 
 def test_each_url_is_one_item(jobs, origin):

@@ -21,7 +21,7 @@ static void numbers_are_found(const struct reading *cases, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		size_t len =
-			number_read(cases[i].text, strlen(cases[i].text), cases[i].locale, digits);
+			number_find(cases[i].text, strlen(cases[i].text), cases[i].locale, digits);
 
 		digits[len] = '\0';
 		assert_string_equal(digits, cases[i].expected);
@@ -85,8 +85,8 @@ static void a_number_too_long_is_none(void **state)
 	(void)state;
 
 	memset(text, '1', sizeof(text));
-	assert_int_equal(number_read(text, 63, LOCALE_NONE, into), 63);
-	assert_int_equal(number_read(text, 64, LOCALE_NONE, into), 0);
+	assert_int_equal(number_find(text, 63, LOCALE_NONE, into), 63);
+	assert_int_equal(number_find(text, 64, LOCALE_NONE, into), 0);
 }
 
 static void dates_are_read(const struct reading *cases, size_t count, const char *const *formats)
@@ -94,7 +94,7 @@ static void dates_are_read(const struct reading *cases, size_t count, const char
 	char date[DATE_TEXT_MAX];
 
 	for (size_t i = 0; i < count; i++) {
-		size_t len = date_read(cases[i].text, strlen(cases[i].text), cases[i].locale,
+		size_t len = date_find(cases[i].text, strlen(cases[i].text), cases[i].locale,
 				       formats, date);
 
 		date[len] = '\0';

@@ -130,7 +130,7 @@ static void a_page_gives_title_links_and_fields(void **state)
 	buf_done(&text);
 }
 
-static void what_is_no_html_is_measured_only(void **state)
+static void what_is_no_html_has_only_facts(void **state)
 {
 	/* {"a":1} has seven bytes, and no title. */
 	struct scrape *scrape = *state;
@@ -142,7 +142,9 @@ static void what_is_no_html_is_measured_only(void **state)
 			 FAKE_COMPLETED);
 	item = item_of(scrape->fake);
 	assert_string_equal(printed(json_get(item, "data"), &text),
-			    "{\"content_length\":7,\"content_type\":\"application/json\"}");
+			    "{\"content_length\":7,\"content_type\":\"application/json\","
+			    "\"body_sha256\":\"015abd7f5cc57a2dd94b7590f04ad808"
+			    "4273905ee33ec5cebeae62276a97f862\",\"charset\":\"UTF-8\"}");
 	json_free(item);
 	buf_done(&text);
 }
@@ -263,7 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scrape_test(a_page_gives_title_links_and_fields),
-		scrape_test(what_is_no_html_is_measured_only),
+		scrape_test(what_is_no_html_has_only_facts),
 		scrape_test(each_url_ends_as_one_item_failed_ones_too),
 		scrape_test(a_full_house_loses_nothing),
 		scrape_test(a_stopped_crawl_goes_on_with_what_is_left),
