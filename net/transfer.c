@@ -58,18 +58,31 @@ static int head_add(struct transfer *transfer, const char *line, size_t len)
 	return 0;
 }
 
+/* Two lengths: nobody knows where the body ends (RFC 9110, section 8.6). */
+static bool lengths_differ(const struct buf *head)
+{
+	const char *first = head_find_nth(head->data, head->len, "content-length", 0);
+	const char *last = head_find(head->data, head->len, "content-length");
+
+	return first && strcmp(first, last) != 0;
+}
+
 /* The empty line; interim answers (1xx) end with one too. */
-static void head_over(struct transfer *transfer)
+static int head_over(struct transfer *transfer)
 {
 	long status = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200)
-		return;
+		return 0;
+	if (lengths_differ(&transfer->head))
+		return stop(transfer, ERR_FETCH_PROTOCOL, "two values of Content-Length");
+	transfer->head_whole = true;
 	transfer->takes = transfer->plan.take && status < 300;
 	if (transfer->takes) /* what comes behind a pause: see FETCH_HELD_BYTES_MAX */
 		transfer->body.max = FETCH_HELD_BYTES_MAX;
 	transfer->plan.head(transfer->plan.ctx, (int)status);
+	return 0;
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *ctx)
@@ -85,9 +98,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
 	}
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
 		buf_clear(&transfer->head); /* the answer after 100 Continue */
-	else if (line[0] == '\r' || line[0] == '\n')
-		head_over(transfer);
-	else if (head_add(transfer, line, len))
+	else if (line[0] == '\r' || line[0] == '\n' ? head_over(transfer)
+						    : head_add(transfer, line, len))
 		return 0;
 	return len;
 }
@@ -296,7 +308,7 @@ int transfer_setup(struct transfer *transfer, const struct transfer_plan *plan)
 	transfer->head_lines = 0;
 	transfer->decoded_bytes = 0;
 	transfer->started_us = clock_us();
-	transfer->takes = transfer->paused = false;
+	transfer->head_whole = transfer->takes = transfer->paused = false;
 	transfer->abort.code = ERR_NONE;
 	transfer->denied.code = ERR_NONE;
 	set_protocol(easy, plan);
@@ -408,11 +420,14 @@ static void times_read(CURL *easy, struct transfer_end *end)
 	end->first_byte_us = first_us;
 }
 
-/* A body shorter than announced: libcurl's own check has a hole with HTTP/2. */
+/* A head without an end, which libcurl takes for an answer, or a body shorter than
+ * announced: libcurl's own check of that has a hole with HTTP/2. */
 static bool is_short(const struct transfer *transfer, int status, curl_off_t body_bytes)
 {
 	curl_off_t length = -1;
 
+	if (!transfer->head_whole)
+		return true;
 	if (status < 200 || status == 204 || status == 304 ||
 	    strcmp(transfer->plan.method, "HEAD") == 0)
 		return false;

@@ -64,6 +64,7 @@ struct transfer {
 	unsigned head_lines;
 	uint64_t decoded_bytes;
 	int64_t started_us;
+	bool head_whole;   /* of an answer that is not interim */
 	bool takes;	   /* take() gets the body */
 	bool paused;	   /* take() wants no more: what comes gathers in `body` */
 	struct err abort;  /* why one of our callbacks stopped it; ERR_NONE: none did */

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/lock.h"
+#include "tests/lib/origin_raw.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -206,8 +207,11 @@ static long number(const char *target, const char *name, long fallback)
 static int status_of(const char *target, unsigned hit)
 {
 	const char *at = param(target, "status");
+	unsigned flap = (unsigned)number(target, "flap", 0);
 	const char *comma;
 
+	if (flap)
+		return hit / flap % 2 ? 500 : 200;
 	if (!at)
 		return 200;
 	for (unsigned i = 0; i < hit && (comma = strpbrk(at, ",&")) && *comma == ','; i++)
@@ -327,6 +331,9 @@ static void answer(struct origin *origin, struct connection *connection, const c
 		return;
 	if (status == 0) {
 		connection->close_after = connection->reset = true;
+	} else if (param(target, "raw")) {
+		origin_raw(param(target, "raw"), &connection->out);
+		connection->close_after = true;
 	} else if (param(target, "garbage")) {
 		buf_add_text(&connection->out, "250 hello\r\n");
 		connection->close_after = true;

@@ -6,6 +6,8 @@
  * answers the first request for that target with 503 and every later one with 200,
  * each after 50 ms.  Parameters, in any order, split by '&':
  *
+ *   flap=5          five good answers, five with 500, five good ones, …
+ *   raw=NAME        an answer that no server should give: see the table in origin_raw.c
  *   status=503,200  one for each request for this target, the last one repeats; 0: reset
  *   delay=50        milliseconds before the answer
  *   size=1000       octets of the body (default 2); above a MiB they are made while they
