@@ -64,6 +64,7 @@ enum {
 	BULK_JOBS_MAX             = 10000,            /* moved by one POST …/cancel?state=… */
 	BULK_COUNT_MAX            = 100000,           /* counted by its dry run: a tenth of a second */
 	HTTP_INCLUDE_BYTES_MAX    = 64 * 1024,        /* results embedded in a job */
+	CSV_COLUMNS_MAX           = 1000,             /* names of members, flattened; more stand in one */
 	LIST_ITEMS_DEFAULT        = 50,
 	LIST_ITEMS_MAX            = 1000,
 	LIST_SCAN_ROWS_MAX        = 50000,            /* a page may be short rather than slow */

@@ -2,7 +2,7 @@
 /* api_results.c - /v1/jobs/{id}/results: what a job found.
  *
  * Results are NDJSON in the store, and are sent as they lie there; a JSON array is
- * the same lines with commas.  Three ways to read them:
+ * the same lines with commas, CSV is api_results_csv.c's.  Three ways to read them:
  *
  *   whole     streamed; ?follow=true goes on until the job ends
  *   a range   bytes of a job that has ended (RFC 9110, section 14); when items were
@@ -76,7 +76,7 @@ static ssize_t chunk_fill(struct results *results)
 		return STREAM_FAIL;
 	over = results->end >= 0 || job_is_over(results, &bytes);
 	if (results->end >= 0)
-		room = (size_t)MIN((int64_t)room, results->end - results->offset);
+		room = (size_t)MIN((int64_t)room, MAX(0, results->end - results->offset));
 	results->chunk_at = results->chunk_len = 0;
 	if (room > 0 && store_results_next(results->api->store, &results->job, &results->offset,
 					   results->chunk, room, &results->chunk_len, &err))
@@ -189,26 +189,39 @@ static int range_read(const char *header, int64_t size, int64_t *ret_from, int64
 	return 1;
 }
 
-static int format_read(struct request *request, bool *ret_array, struct err *err)
+enum results_format { RESULTS_LINES, RESULTS_ARRAY, RESULTS_CSV };
+
+static int format_named(const char *name, enum results_format *ret, struct err *err)
+{
+	static const char *const names[] = {"ndjson", "json", "csv"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*ret = (enum results_format)i;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_BAD_PARAMETER, "format is ndjson, json or csv");
+}
+
+static int format_read(struct request *request, enum results_format *ret, struct err *err)
 {
 	const char *format = request_query(request, "format");
 	const char *accept = request_header(request, "Accept");
 
-	*ret_array = false;
-	if (format) {
-		*ret_array = strcmp(format, "json") == 0;
-		if (strcmp(format, "csv") == 0)
-			return err_set(err, ERR_NOT_IMPLEMENTED, "results come as ndjson or json");
-		if (!*ret_array && strcmp(format, "ndjson") != 0)
-			return err_set(err, ERR_BAD_PARAMETER, "format is ndjson or json");
+	*ret = RESULTS_LINES;
+	if (format)
+		return format_named(format, ret, err);
+	if (!accept || strstr(accept, "ndjson") || strstr(accept, "*/*"))
 		return 0;
-	}
-	if (accept && !strstr(accept, "ndjson") && !strstr(accept, "*/*"))
-		*ret_array = strstr(accept, "application/json") != NULL;
-	if (accept && !*ret_array && !strstr(accept, "ndjson") && !strstr(accept, "*/*") &&
-	    !strstr(accept, "application/*"))
+	if (strstr(accept, "application/json"))
+		*ret = RESULTS_ARRAY;
+	else if (strstr(accept, "text/csv") || strstr(accept, "text/*"))
+		*ret = RESULTS_CSV;
+	else if (!strstr(accept, "application/*"))
 		return err_set(err, ERR_NOT_ACCEPTABLE,
-			       "results come as application/x-ndjson or application/json");
+			       "results come as application/x-ndjson, application/json or "
+			       "text/csv");
 	return 0;
 }
 
@@ -376,28 +389,43 @@ static void whole_reply(struct request *request, const struct job *job, bool arr
 		     array || follow ? STREAM_UNKNOWN : to - from - hidden, &reader, results);
 }
 
+/* Which words go together. */
+static int query_judge(struct request *request, enum results_format format, bool paged, bool follow,
+		       struct err *err)
+{
+	if (paged && follow)
+		return err_set(err, ERR_BAD_PARAMETER,
+			       "a page ends: no follow with limit or cursor");
+	if (format == RESULTS_CSV && (paged || follow))
+		return err_set(err, ERR_BAD_PARAMETER,
+			       "CSV is what is there now: no follow, limit or cursor");
+	if (format != RESULTS_CSV && request_query(request, "columns"))
+		return err_set(err, ERR_BAD_PARAMETER, "only CSV has columns");
+	return 0;
+}
+
 void job_results(struct request *request)
 {
-	static const char *const known[] = {"format", "follow", "limit", "cursor", NULL};
+	static const char *const known[] = {"format", "follow", "limit", "cursor", "columns", NULL};
 	bool paged = request_query(request, "limit") || request_query(request, "cursor");
-	bool array, follow;
+	enum results_format format;
 	struct job job;
 	struct err err;
 	struct id id;
+	bool follow;
 
 	if (request_query_check(request, known, &err) || path_id(request, &id, &err) ||
-	    format_read(request, &array, &err) || query_bool(request, "follow", &follow, &err) ||
+	    format_read(request, &format, &err) || query_bool(request, "follow", &follow, &err) ||
+	    query_judge(request, format, paged, follow, &err) ||
 	    store_job_get(api_of(request)->store, &id, false, &job, &err)) {
 		reply_problem(request, &err);
 		return;
 	}
-	if (paged && follow)
-		reply_problemf(request, ERR_BAD_PARAMETER,
-			       "a page ends: no follow with limit or "
-			       "cursor");
+	if (format == RESULTS_CSV)
+		results_csv_reply(request, &job);
 	else if (paged)
-		page_reply(request, &id, array);
+		page_reply(request, &id, format == RESULTS_ARRAY);
 	else
-		whole_reply(request, &job, array, follow);
+		whole_reply(request, &job, format == RESULTS_ARRAY, follow);
 	job_done(&job);
 }

@@ -395,10 +395,13 @@ def test_a_query_of_a_post_that_is_wrong(jobs, path):
     assert (answer.status, answer.problem) == (400, "bad-parameter")
 
 
-def test_parts_of_the_contract_that_come_later_say_so(jobs, done):
-    """CSV is promised, and not there yet: 422 not-implemented."""
-    answer = jobs.get(f"/v1/jobs/{done}/results?format=csv")
-    assert (answer.status, answer.problem) == (422, "not-implemented")
+@pytest.mark.parametrize("query", [
+    "format=csv&follow=true", "format=csv&limit=2", "format=json&columns=a", "format=xml",
+    "format=csv&columns=", "format=csv&columns=a,,b"])
+def test_words_about_results_that_do_not_go_together(jobs, done, query):
+    """CSV is a whole, and alone has columns."""
+    answer = jobs.get(f"/v1/jobs/{done}/results?{query}")
+    assert (answer.status, answer.problem) == (400, "bad-parameter")
 
 
 def test_only_a_retry_is_of_items(jobs, done):

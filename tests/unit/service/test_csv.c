@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* test_csv.c - items as rows. */
+#include "service/http/csv.h"
+
+#include "base/compiler.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+/* The text of `items` (ended by NULL), with the columns of the first `learnt` of them. */
+static const char *csv_text(const char *columns, const char *const *items, int learnt,
+			    struct buf *into)
+{
+	struct err err;
+	struct csv *csv = csv_new(columns, &err);
+
+	assert_non_null(csv);
+	buf_clear(into);
+	for (int i = 0; i < learnt; i++)
+		csv_learn(csv, items[i], strlen(items[i]));
+	csv_header(csv, into);
+	for (; *items; items++)
+		csv_row(csv, *items, strlen(*items), into);
+	csv_free(csv);
+	assert_true(buf_ok(into));
+	return buf_text(into);
+}
+
+static void members_of_objects_have_dotted_names(void **state)
+{
+	/* In the order in which they were found; arrays and empty objects are JSON text. */
+	static const char *const items[] = {
+		"{\"url\":\"u\",\"data\":{\"title\":\"T\",\"links\":[1,\"a\"],\"x\":{}},\"n\":"
+		"null}",
+		"{\"n\":12345678901234567890,\"url\":\"v\",\"data\":null}", NULL};
+	struct buf text = BUF(4096);
+
+	(void)state;
+	assert_string_equal(csv_text(NULL, items, 2, &text),
+			    "url,data.title,data.links,data.x,n,data,_other\r\n"
+			    "u,T,\"[1,\"\"a\"\"]\",{},,,\r\n"
+			    "v,,,,12345678901234567890,,\r\n");
+	buf_done(&text);
+}
+
+static void fields_are_quoted_as_rfc_4180_says(void **state)
+{
+	/* A comma, a quote, line ends; escapes of JSON are decoded first. */
+	static const char *const items[] = {
+		"{\"a,b\":\"1,5\",\"c\":\"say \\\"hi\\\"\",\"d\":\"x\\ny\",\"e\":\"\\u00fc\"}",
+		NULL};
+	struct buf text = BUF(4096);
+
+	(void)state;
+	assert_string_equal(csv_text(NULL, items, 1, &text),
+			    "\"a,b\",c,d,e,_other\r\n"
+			    "\"1,5\",\"say \"\"hi\"\"\",\"x\ny\",\xc3\xbc,\r\n");
+	buf_done(&text);
+}
+
+static void what_has_no_column_stands_in_the_last(void **state)
+{
+	/* Learnt from the first item only: b and c.d come later. */
+	static const char *const items[] = {"{\"a\":1}", "{\"b\":\"x\",\"a\":2,\"c\":{\"d\":[]}}",
+					    "7", NULL};
+	struct buf text = BUF(4096);
+
+	(void)state;
+	assert_string_equal(csv_text(NULL, items, 1, &text),
+			    "a,_other\r\n1,\r\n"
+			    "2,\"{\"\"b\"\":\"\"x\"\",\"\"c.d\"\":[]}\"\r\n"
+			    ",\"{\"\"value\"\":7}\"\r\n");
+	buf_done(&text);
+}
+
+static void columns_may_be_named(void **state)
+{
+	/* Those, in that order, and no others. */
+	static const char *const items[] = {"{\"a\":1,\"b\":{\"c\":true},\"d\":3}", "{}", NULL};
+	struct buf text = BUF(4096);
+	struct err err;
+
+	(void)state;
+	assert_string_equal(csv_text("b.c,a,z", items, 1, &text), "b.c,a,z\r\ntrue,1,\r\n,,\r\n");
+	assert_null(csv_new("a,,b", &err));
+	assert_null(csv_new("", &err));
+	buf_done(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(members_of_objects_have_dotted_names),
+		cmocka_unit_test(fields_are_quoted_as_rfc_4180_says),
+		cmocka_unit_test(what_has_no_column_stands_in_the_last),
+		cmocka_unit_test(columns_may_be_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
