@@ -32,12 +32,56 @@ static void give_transfer_back(struct fetch *fetch)
 	fetch->sent = NULL;
 }
 
+/* Half of the memory of a fetch is its result: one that waits for the first time has none. */
+static bool result_ready(struct fetch *fetch)
+{
+	if (!fetch->result)
+		fetch->result = result_new();
+	return fetch->result != NULL;
+}
+
+static void result_spare(struct fetch *fetch)
+{
+	const struct fetch_result *result = fetch->result;
+
+	if (!result || result->attempts > 0 || result->redirects > 0 || fetch->throttles > 0)
+		return;
+	fetch_result_free(fetch->result);
+	fetch->result = NULL;
+}
+
+/* No memory for its result: it ends when there is some. */
+static void attempt_end_later(struct fetch *fetch, enum err_code why)
+{
+	fetch->end_why = why;
+	watch_end(fetch);
+	ring_drop(&fetch->pausing);
+	ring_add(&fetch->fetcher->unended, &fetch->pausing);
+}
+
+void attempt_end_rest(struct fetcher *fetcher)
+{
+	while (!ring_empty(&fetcher->unended)) {
+		struct fetch *fetch = CONTAINER_OF(fetcher->unended.next, struct fetch, pausing);
+
+		if (!result_ready(fetch))
+			return;
+		ring_drop(&fetch->pausing);
+		attempt_end(fetch, fetch->end_why);
+	}
+}
+
 void attempt_end(struct fetch *fetch, enum err_code why)
 {
 	struct fetcher *fetcher = fetch->fetcher;
-	struct fetch_result *result = fetch->result;
+	struct fetch_result *result;
 	bool room;
 
+	if (!result_ready(fetch)) {
+		attempt_end_later(fetch, why);
+		return;
+	}
+	result = fetch->result;
 	if (why != ERR_NONE && result->err.code != why)
 		err_set(&result->err, why, "%s", err_title(why));
 	result->total_us = clock_us() - fetch->started_us;
@@ -67,8 +111,10 @@ static void attempt_queue(struct fetch *fetch)
 	struct err err;
 
 	fetch->queued_us = clock_us();
-	if (hosts_add(fetcher->hosts, &fetch->item, clock_ms(), &err) == 0)
+	if (hosts_add(fetcher->hosts, &fetch->item, clock_ms(), &err) == 0) {
+		result_spare(fetch);
 		return;
+	}
 	/* The reason of the last attempt says more than "the breaker is open now". */
 	if (fetch->result->err.code == ERR_NONE)
 		fetch->result->err = err;
@@ -91,6 +137,10 @@ void attempt_admit(struct fetch *fetch)
 {
 	fetch->held = false;
 	watch_end(fetch);
+	if (!result_ready(fetch)) {
+		attempt_end(fetch, ERR_NO_MEMORY);
+		return;
+	}
 	switch (stage_admit(fetch)) {
 	case ADMIT_GO:
 		attempt_queue(fetch);
@@ -196,15 +246,15 @@ static int transfer_begin(struct fetch *fetch)
 
 void attempt_start(struct fetch *fetch)
 {
-	struct fetch_result *result = fetch->result;
 	struct hosts_outcome nothing = {.call = {.code = ERR_NO_MEMORY}, .retry_after_ms = -1};
 
-	result->queue_us += clock_us() - fetch->queued_us;
-	if (!fetch->hop)
-		result->attempts++;
-	fetch->hop = false;
-	if (headers_make(fetch) == 0 && transfer_begin(fetch) == 0)
-		return;
+	if (result_ready(fetch)) {
+		fetch->result->queue_us += clock_us() - fetch->queued_us;
+		fetch->result->attempts += !fetch->hop;
+		fetch->hop = false;
+		if (headers_make(fetch) == 0 && transfer_begin(fetch) == 0)
+			return;
+	}
 	hosts_finish(fetch->fetcher->hosts, &fetch->item, &nothing, clock_ms());
 	attempt_end(fetch, ERR_NO_MEMORY);
 }

@@ -35,6 +35,7 @@ struct fetcher {
 	char *ca_file;
 	struct ring all;	      /* fetches that have not ended */
 	struct ring pausing;	      /* on_body said no: their sockets are to be stopped */
+	struct ring unended;	      /* over, but there was no memory to say so */
 	struct heap timers;	      /* of fetches that no queue watches: held or running */
 	struct transfer **idle;	      /* a stack of handles to use again */
 	unsigned idle_count, running; /* together at most config.transfers_max */
@@ -71,14 +72,15 @@ struct fetch {
 	bool handed;		   /* on_body had a byte: what follows is final */
 	bool over;		   /* libcurl is done, with over_code; on_body must take the rest */
 	CURLcode over_code;
-	struct ring pausing; /* in fetcher->pausing */
+	struct ring pausing; /* in fetcher->pausing, or …->unended */
 	struct heap_node timer;
-	int64_t due_ms;	       /* the attempt's end */
-	int64_t look_ms;       /* the next look at its speed … */
-	int64_t pause_ms;      /* when the pause began; 0: none */
-	int64_t told_ms;       /* the last on_progress */
-	uint64_t looked_bytes; /* … and what had come at the last */
-	struct fetch_result *result;
+	int64_t due_ms;		     /* the attempt's end */
+	int64_t look_ms;	     /* the next look at its speed … */
+	int64_t pause_ms;	     /* when the pause began; 0: none */
+	int64_t told_ms;	     /* the last on_progress */
+	uint64_t looked_bytes;	     /* … and what had come at the last */
+	struct fetch_result *result; /* NULL: it waits for the first time, nothing is to be told */
+	enum err_code end_why;	     /* in fetcher->unended */
 	struct ring all;
 	int64_t started_us, queued_us;
 	int64_t backoff_ms; /* the last */
@@ -104,6 +106,7 @@ void attempt_finish(struct fetch *fetch, CURLcode code);
 void attempt_cancel(struct fetch *fetch);
 /* Ends it with result->err, or with `why` when that is not ERR_NONE. */
 void attempt_end(struct fetch *fetch, enum err_code why);
+void attempt_end_rest(struct fetcher *fetcher); /* of fetcher->unended */
 
 /* watch.c: the clocks of a fetch that is held or running */
 int watch_hold(struct fetch *fetch);		      /* -1: no memory */

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SAVE_EVERY_MS = 1000, ENDS_MAX = 256 };
+enum { SAVE_EVERY_MS = 1000, UNENDED_LOOK_MS = 100, ENDS_MAX = 256 };
 
 static_assert((int)FETCH_CLASSES * 2 * 2 <= (int)LOOP_POOLS, "a pool for each kind of request");
 
@@ -101,6 +101,7 @@ struct fetcher *fetcher_new(const struct fetcher_config *config, struct err *err
 	ring_init(&fetcher->resumes);
 	ring_init(&fetcher->all);
 	ring_init(&fetcher->pausing);
+	ring_init(&fetcher->unended);
 	if (fetcher_init(fetcher, config, err))
 		goto fail;
 	if (loop_init(&fetcher->loop, fetcher->config.transfers_max, err))
@@ -186,8 +187,7 @@ static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_reque
 		return NULL;
 	}
 	fetch = calloc(1, sizeof(*fetch));
-	if (!fetch || !(fetch->result = result_new())) {
-		free(fetch);
+	if (!fetch) {
 		err_set(err, ERR_NO_MEMORY, "no memory for a fetch");
 		return NULL;
 	}
@@ -384,6 +384,7 @@ static void start_what_may(struct fetcher *fetcher)
 	struct hosts_item *item;
 	int64_t now_ms = clock_ms();
 
+	attempt_end_rest(fetcher);
 	watch_run(fetcher, now_ms);
 	while ((item = hosts_ended(fetcher->hosts, now_ms)))
 		attempt_end(CONTAINER_OF(item, struct fetch, item), item->ended);
@@ -398,6 +399,8 @@ static int64_t next_ms(struct fetcher *fetcher)
 	const struct heap_node *first = heap_first(&fetcher->timers);
 	int64_t hosts_ms = hosts_wake_ms(fetcher->hosts);
 
+	if (!ring_empty(&fetcher->unended)) /* there may be memory again soon */
+		hosts_ms = MIN(hosts_ms, clock_ms() + UNENDED_LOOK_MS);
 	return first ? MIN(hosts_ms, first->key) : hosts_ms;
 }
 
@@ -426,6 +429,7 @@ static void cancel_all(struct fetcher *fetcher)
 			attempt_end(CONTAINER_OF(item, struct fetch, item), item->ended);
 		else
 			attempt_cancel(CONTAINER_OF(fetcher->all.next, struct fetch, all));
+		attempt_end_rest(fetcher);
 	}
 	assert(fetcher->running == 0);
 }
