@@ -11,18 +11,23 @@
  *   dead       ten live hosts beside a dead one, in virtual time, with no transfer to spare:
  *              their calls with it over their calls without it
  *
+ *   waiting    resident bytes of each of 90,000 fetches at a host whose breaker is open
+ *
  * Times are CPU times, the best of some rounds.
  *
  * Prints one JSON object.
  */
 #include "base/clock.h"
 #include "base/compiler.h"
+#include "net/fetch.h"
+#include "net/guard.h"
 #include "net/hosts.h"
 
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	ROUNDS = 5,
@@ -31,6 +36,7 @@ enum {
 	HOT = 10,
 	KNOWN = 100 * 1000,
 	LISTED = 50,
+	WAITING = 90 * 1000,
 	/* the live and the dead */
 	ITEMS_EACH = 64,
 	PER_HOST = 5,
@@ -259,6 +265,57 @@ static double dead_ratio(void)
 	return (double)with / (double)live_calls(HOT);
 }
 
+/* ---- fetches that wait ---- */
+
+static long resident_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	long size, resident;
+
+	if (!file || fscanf(file, "%ld %ld", &size, &resident) != 2)
+		fail("no /proc/self/statm");
+	fclose(file);
+	return resident * sysconf(_SC_PAGESIZE);
+}
+
+static void on_done(void *ctx, struct fetch_result *result)
+{
+	(void)ctx;
+	fetch_result_free(result);
+}
+
+static long waiting_bytes(void)
+{
+	static const char key[] = "http:127.0.0.1:9";
+	struct guard *guard = guard_new();
+	struct fetcher_config config = {.guard = guard};
+	struct host_view view = {.queued = 0};
+	struct fetcher *fetcher;
+	struct err err;
+	char url[96];
+	long before;
+
+	if (!guard || guard_allow(guard, "127.0.0.0/8", &err) ||
+	    !(fetcher = fetcher_new(&config, &err)) ||
+	    hosts_force(fetcher_hosts(fetcher), key, BREAKER_FORCED_OPEN, clock_ms(), &err))
+		fail("no fetcher");
+	before = resident_bytes();
+	for (int i = 0; i < WAITING; i++) {
+		struct fetch_request request = {.url = url, .owner = 1};
+
+		snprintf(url, sizeof(url), "http://127.0.0.1:9/some/path/of/a/page-%d.html", i);
+		if (fetch_start(fetcher, &request, on_done, NULL, NULL, &err))
+			fail(err.detail);
+	}
+	while (view.queued < WAITING) /* the fetcher's thread takes them over */
+		if (hosts_get(fetcher_hosts(fetcher), key, clock_ms(), &view, NULL, &err))
+			fail(err.detail);
+	before = (resident_bytes() - before) / WAITING;
+	fetcher_free(fetcher);
+	guard_free(guard);
+	return before;
+}
+
 int main(void)
 {
 	struct hosts *hosts = table_new();
@@ -267,7 +324,8 @@ int main(void)
 
 	printf("{\"decision_ns\": %.1f, \"turn_ns\": %.1f, ", decision_ns(), alone_ns);
 	printf("\"turn_known_ns\": %.1f, \"known_mib\": %.1f, ", turn_ns(hosts), mib);
-	printf("\"list_ms\": %.2f, \"dead_ratio\": %.4f}\n", list_ms(hosts), dead_ratio());
+	printf("\"list_ms\": %.2f, \"dead_ratio\": %.4f, ", list_ms(hosts), dead_ratio());
+	printf("\"waiting_bytes\": %ld}\n", waiting_bytes());
 	hosts_free(hosts);
 	return 0;
 }
