@@ -59,6 +59,7 @@ enum {
 	HTTP_IDLE_MS_MAX          = 60 * 1000,        /* between requests */
 	HTTP_WRITE_STALL_MS_MAX   = 30 * 1000,        /* a reader that takes nothing */
 	HTTP_KEEP_ALIVE_MS        = 15 * 1000,        /* SSE comments: proxies cut silent streams at 30–60 s */
+	DESK_WAITING_MAX          = 64,               /* tests of specs, a millisecond each as a rule */
 	HTTP_WAIT_MS_MAX          = 60 * 1000,        /* Prefer: wait */
 	HTTP_BATCH_JOBS_MAX       = 10000,
 	BULK_JOBS_MAX             = 10000,            /* moved by one POST …/cancel?state=… */

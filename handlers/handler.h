@@ -29,6 +29,7 @@
 
 #include <stdbool.h>
 
+struct fetch_result;
 struct guard;
 struct json_out;
 struct run;
@@ -70,10 +71,16 @@ struct handler {
 			  struct err *err);
 	void (*close)(void *state); /* after the last step and the last completion */
 
-	/* Tries a spec on a sample without a job (POST /v1/handlers/{name}/test): writes
-	 * one JSON object.  Optional; bounded to a second of work. */
-	int (*preview)(const struct plan *plan, const struct json *sample, struct json_out *out,
-		       struct err *err);
+	/* Tries a spec on a sample without a job (POST /v1/handlers/{name}/test).  Optional,
+	 * all three.  The body has the members `html` (the sample itself), `content_type`
+	 * and `url` (fetched when there is no html) and what the handler adds; it outlives
+	 * the plan, which plan_free ends.  preview writes one JSON object, bounded to a few
+	 * seconds of work, on a thread of its own. */
+	const struct param *preview_params;
+	int (*preview_plan)(const struct json *body, struct planner *planner,
+			    struct plan **ret_plan);
+	int (*preview)(const struct plan *plan, const struct fetch_result *sample,
+		       struct json_out *out, struct err *err);
 };
 
 /* registry.c: all handlers, ended by NULL, sorted by name. */

@@ -16,6 +16,7 @@
 #include "net/guard.h"
 #include "service/engine/events.h"
 #include "service/http/api.h"
+#include "service/http/desk.h"
 #include "service/http/server.h"
 #include "service/version.h"
 
@@ -430,7 +431,7 @@ int daemon_start(const struct config *config, struct daemon **ret_daemon, struct
 	if (directories_make(daemon, config, err) || guard_make(daemon, config, err) ||
 	    auth_make(daemon, config, err) || server_make(daemon, config, err) ||
 	    fetcher_make(daemon, config, err) || store_make(daemon, config, err) ||
-	    engine_make(daemon, config, err))
+	    engine_make(daemon, config, err) || desk_new(&daemon->api.desk, err))
 		goto fail;
 	daemon->api.guard = daemon->guard;
 	if (engine_start(daemon->api.engine, err) || server_start(daemon->api.server, err))
@@ -466,6 +467,7 @@ void daemon_stop(struct daemon *daemon)
 	if (!daemon)
 		return;
 	fetcher_free(daemon->api.fetcher);
+	desk_free(daemon->api.desk);
 	store_close(daemon->api.store);
 	engine_free(daemon->api.engine);
 	server_free(daemon->api.server);

@@ -118,4 +118,7 @@ const struct handler scrape_handler = {
 	.phase = crawl_phase,
 	.step = crawl_step,
 	.close = crawl_close,
+	.preview_params = preview_params,
+	.preview_plan = preview_plan,
+	.preview = scrape_preview,
 };

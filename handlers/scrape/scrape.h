@@ -6,6 +6,7 @@
  *   page.c          an answer → its result item
  *   page.h          the body of an answer, ready to be read
  *   field.h         the fields of a plan, and what they find in a page
+ *   preview.c       the same for one page that somebody tries fields on
  *   follow.c        the links of a page that are followed
  *
  * Threads    a plan is read by all lanes; a page belongs to the lane that parses it.
@@ -43,6 +44,12 @@ struct plan {
 extern const struct param scrape_params[];
 int scrape_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan);
 void scrape_plan_free(struct plan *plan);
+
+/* preview.c */
+extern const struct param preview_params[];
+int preview_plan(const struct json *body, struct planner *planner, struct plan **ret_plan);
+int scrape_preview(const struct plan *plan, const struct fetch_result *sample, struct json_out *out,
+		   struct err *err);
 
 /* The result item of an answer, a failed one too, and the links to be followed.
  * *ret_failure says why it counts as failed (ERR_NONE: it does not; then there are links). */

@@ -20,6 +20,7 @@
 #include "service/http/stream.h"
 
 struct config;
+struct desk;
 struct events;
 struct fetcher;
 struct server;
@@ -38,6 +39,7 @@ struct api {
 	struct events *events;
 	struct fetcher *fetcher;
 	struct server *server;
+	struct desk *desk;
 	const struct guard *guard;
 	const struct config *config;
 	int64_t started_wall_ms;
@@ -88,6 +90,8 @@ void all_events(struct request *request);
 /* api_handlers.c */
 void handler_list(struct request *request);
 void handler_show(struct request *request);
+/* api_preview.c */
+void handler_test(struct request *request);
 /* api_hosts_list.c */
 void host_list(struct request *request);
 /* api_hosts.c */

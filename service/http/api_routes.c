@@ -27,6 +27,7 @@ const struct route api_routes[] = {
 	{METHOD_GET,    "/v1/events",             all_events,       ROUTE_STREAM, SCOPE_READ,  0},
 	{METHOD_GET,    "/v1/handlers",           handler_list,     0, SCOPE_READ,  0},
 	{METHOD_GET,    "/v1/handlers/{name}",    handler_show,     0, SCOPE_READ,  0},
+	{METHOD_POST,   "/v1/handlers/{name}/test", handler_test,   ROUTE_BODY, SCOPE_WRITE, 0},
 	{METHOD_GET,    "/v1/hosts",              host_list,        0, SCOPE_READ,  0},
 	{METHOD_GET,    "/v1/hosts/{key}",        host_show,        0, SCOPE_READ,  0},
 	{METHOD_PATCH,  "/v1/hosts/{key}",        host_patch,       ROUTE_BODY, SCOPE_ADMIN, 0},
