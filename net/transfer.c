@@ -265,6 +265,7 @@ static CURLcode set_method(struct transfer *transfer, const struct transfer_plan
 
 	if (transfer->used_body) {
 		curl_easy_reset(easy);
+		memset(&transfer->told, 0, sizeof(transfer->told));
 		set_constants(transfer);
 	}
 	transfer->used_body = !plain;
@@ -283,16 +284,28 @@ static CURLcode set_method(struct transfer *transfer, const struct transfer_plan
  * would answer the preface of prior knowledge with an error, and an Upgrade costs a round
  * trip.  By default HTTP/1.1: this libcurl can take an HTTP/2 body that was cut short, and
  * whose length nobody announced, for a whole one. */
-static void set_protocol(CURL *easy, const struct transfer_plan *plan)
+static CURLcode set_protocol(struct transfer *transfer, const struct transfer_plan *plan)
 {
 	long version = plan->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+	CURL *easy = transfer->easy;
 
+	if (transfer->told.loop == plan->loop && transfer->told.user_agent == plan->user_agent &&
+	    transfer->told.ca_file == plan->ca_file && transfer->told.insecure == plan->insecure &&
+	    transfer->told.http2 == plan->http2)
+		return CURLE_OK;
+	transfer->told.loop = plan->loop;
+	transfer->told.user_agent = plan->user_agent;
+	transfer->told.ca_file = plan->ca_file;
+	transfer->told.insecure = plan->insecure;
+	transfer->told.http2 = plan->http2;
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, plan->loop);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)plan->http2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, (long)!plan->insecure);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, plan->insecure ? 0L : 2L);
-	if (plan->ca_file)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, plan->ca_file);
+	if (plan->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, plan->ca_file))
+		return CURLE_OUT_OF_MEMORY;
+	return curl_easy_setopt(easy, CURLOPT_USERAGENT, plan->user_agent);
 }
 
 int transfer_setup(struct transfer *transfer, const struct transfer_plan *plan)
@@ -300,6 +313,8 @@ int transfer_setup(struct transfer *transfer, const struct transfer_plan *plan)
 	CURL *easy = transfer->easy;
 	CURLcode rc = set_method(transfer, plan);
 
+	if (rc == CURLE_OK)
+		rc = set_protocol(transfer, plan);
 	transfer->plan = *plan;
 	buf_done(&transfer->body);
 	buf_init(&transfer->body, plan->body_bytes_max);
@@ -311,9 +326,6 @@ int transfer_setup(struct transfer *transfer, const struct transfer_plan *plan)
 	transfer->head_whole = transfer->takes = transfer->paused = false;
 	transfer->abort.code = ERR_NONE;
 	transfer->denied.code = ERR_NONE;
-	set_protocol(easy, plan);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, plan->loop);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, plan->user_agent);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, plan->headers);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)plan->connect_ms);
 	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)plan->body_bytes_max);

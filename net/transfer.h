@@ -69,7 +69,14 @@ struct transfer {
 	bool paused;	   /* take() wants no more: what comes gathers in `body` */
 	struct err abort;  /* why one of our callbacks stopped it; ERR_NONE: none did */
 	struct err denied; /* the guard's last word against an address to connect to */
-	bool used_body;	   /* the handle has to be reset before a plain GET */
+	/* What the handle was last told, so that it is told again only when it changes: each
+	 * option with a text costs libcurl a copy. */
+	struct {
+		const char *user_agent, *ca_file;
+		struct loop *loop; /* NULL: nothing yet */
+		bool insecure, http2;
+	} told;
+	bool used_body; /* the handle has to be reset before a plain GET */
 };
 
 struct transfer *transfer_new(void); /* NULL: no memory */
