@@ -255,7 +255,10 @@ static void lend(struct sched *sched, struct sched_run *run, enum job_priority a
 	if (run->parked == parked)
 		return;
 	run->parked = parked;
-	sched->lent[admitted] += parked ? 1 : -1U;
+	if (parked)
+		sched->lent[admitted]++;
+	else
+		sched->lent[admitted]--;
 }
 
 bool sched_park(struct sched *sched, struct sched_run *run, enum job_priority admitted, bool parked)
