@@ -940,7 +940,7 @@ static void hosts_behind_one_address_share_its_places(void **state)
 	enum { NAMES = 20 };
 	struct hosts_item items[NAMES], more[NAMES], other = {.key = key_a, .owner = 1};
 	struct hosts *hosts = table_open(0);
-	char keys[NAMES][32];
+	char keys[NAMES][40];
 	int64_t now_ms = T0;
 
 	(void)state;
