@@ -179,13 +179,14 @@ static bool special_scan(struct scanner *scanner)
 static bool string_scan(struct scanner *scanner, struct value *ret)
 {
 	ret->kind = VALUE_TEXT;
-	ret->escaped = false;
+	ret->form = TEXT_PLAIN;
 	ret->at = ++scanner->at;
 	for (;;) {
 		scanner->at = plain_skip(scanner->at, scanner->end);
 		if (scanner->at < scanner->end && *scanner->at == '"')
 			break;
-		ret->escaped |= scanner->at < scanner->end && *scanner->at == '\\';
+		if (scanner->at < scanner->end && *scanner->at == '\\')
+			ret->form = TEXT_ESCAPED;
 		if (!special_scan(scanner))
 			return false;
 	}
@@ -322,7 +323,7 @@ static const char *name_text(struct scanner *scanner, const struct value *name, 
 	char *text;
 
 	*ret_len = name->len;
-	if (!name->escaped)
+	if (name->form != TEXT_ESCAPED)
 		return name->at;
 	text = arena_alloc(&scanner->decoded, name->len);
 	if (text)

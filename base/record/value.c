@@ -10,6 +10,7 @@
 #include "base/record/value.h"
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/json_names.h"
 
 #include <math.h>
@@ -274,7 +275,7 @@ const char *value_text(const struct value *value, struct buf *scratch, size_t *r
 	size_t len;
 
 	*ret_len = value->len;
-	if (!value->escaped)
+	if (value->form != TEXT_ESCAPED)
 		return value->at;
 	room = buf_room(scratch, value->len);
 	if (!room)
@@ -285,14 +286,36 @@ const char *value_text(const struct value *value, struct buf *scratch, size_t *r
 	return room;
 }
 
+static int computed_print(const struct value *value, struct buf *into)
+{
+	char text[VALUE_DOUBLE_TEXT_MAX];
+
+	switch (value->kind) {
+	case VALUE_FALSE:
+		return buf_add(into, "false", 5);
+	case VALUE_TRUE:
+		return buf_add(into, "true", 4);
+	case VALUE_INT:
+		return buf_add_int(into, value->integer);
+	case VALUE_DOUBLE:
+		return buf_add(into, text, value_double_text(value->number, text));
+	default:
+		return buf_add(into, "null", 4);
+	}
+}
+
 int value_print(const struct value *value, struct buf *into)
 {
 	char *room;
 
-	if (value->kind == VALUE_MISSING)
-		return buf_add(into, "null", 4);
+	if (!value->at)
+		return computed_print(value, into);
 	if (value->kind != VALUE_TEXT)
 		return buf_add(into, value->at, value->len);
+	if (value->form == TEXT_DECODED) {
+		json_quote(into, value->at, value->len);
+		return buf_ok(into) ? 0 : -1;
+	}
 	room = buf_room(into, value->len + 2);
 	if (!room)
 		return -1;

@@ -33,10 +33,17 @@ enum value_kind {
 	VALUE_OBJECT,
 };
 
+/* What the bytes of a VALUE_TEXT are. */
+enum text_form {
+	TEXT_PLAIN,   /* from a record, without escapes: JSON between quotes and text alike */
+	TEXT_ESCAPED, /* from a record, with escapes: value_text() decodes them */
+	TEXT_DECODED, /* computed: any UTF-8, value_print() quotes it */
+};
+
 struct value {
 	enum value_kind kind;
-	bool escaped;	/* of a TEXT: it has escapes, value_text() decodes them */
-	const char *at; /* the JSON text; of a TEXT what is between its quotes */
+	enum text_form form;
+	const char *at; /* the JSON text; of a TEXT the bytes, without quotes */
 	size_t len;
 	union {
 		int64_t integer; /* VALUE_INT */
@@ -69,7 +76,8 @@ size_t value_double_text(double number, char into[VALUE_DOUBLE_TEXT_MAX]);
  * `scratch`, where it stays until that is cleared.  NULL: no memory. */
 const char *value_text(const struct value *value, struct buf *scratch, size_t *ret_len);
 
-/* Adds the value as JSON text; a MISSING one as null.  As buf_add(). */
+/* Adds the value as JSON text; a MISSING one as null.  Numbers from a record keep their
+ * spelling, computed ones have `at` NULL.  As buf_add(). */
 int value_print(const struct value *value, struct buf *into);
 
 #endif

@@ -68,7 +68,7 @@ static void fields_are_found_wherever_they_stand(void **state)
 	is_value(&reader.values[0], VALUE_INT, "-12");
 	assert_int_equal(reader.values[0].integer, -12);
 	is_value(&reader.values[1], VALUE_TEXT, "t\\u0041");
-	assert_true(reader.values[1].escaped);
+	assert_int_equal(reader.values[1].form, TEXT_ESCAPED);
 	is_value(&reader.values[2], VALUE_OBJECT, "{\"a\":null}");
 	is_value(&reader.values[3], VALUE_ARRAY, "[1, {\"a\":null} ]");
 	assert_int_equal(reader.values[4].kind, VALUE_MISSING);

@@ -147,7 +147,8 @@ static void texts_are_decoded_only_when_they_must(void **state)
 {
 	/* Without escapes the text is the record's own; \u0000 is a byte. */
 	struct value plain = {.kind = VALUE_TEXT, .at = "abc", .len = 3};
-	struct value escaped = {.kind = VALUE_TEXT, .escaped = true, .at = "a\\u0000\\n", .len = 9};
+	struct value escaped = {
+		.kind = VALUE_TEXT, .form = TEXT_ESCAPED, .at = "a\\u0000\\n", .len = 9};
 	struct buf scratch = BUF(100);
 	size_t len;
 	(void)state;
