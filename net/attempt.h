@@ -27,6 +27,7 @@ struct fetcher {
 	struct fetcher_config config;
 	char *user_agent;
 	struct hosts *hosts;
+	struct robots_cache *robots;
 	struct loop loop;
 	pthread_t thread;
 
@@ -69,6 +70,7 @@ struct fetch {
 	struct transfer *transfer; /* while running */
 	struct curl_slist *sent;   /* its headers, when stages added some; else the request's */
 	bool held;		   /* by a stage */
+	struct ring robots_link;   /* robots_stage.c: in the line of a load */
 	bool handed;		   /* on_body had a byte: what follows is final */
 	bool over;		   /* libcurl is done, with over_code; on_body must take the rest */
 	CURLcode over_code;
@@ -90,7 +92,13 @@ struct fetch {
 	/* guarded by the fetcher's lock */
 	struct ring start, cancel, resume; /* in fetcher->starts, …->cancels, …->resumes */
 	bool cancelled, resumed, ended;
+	struct fetch *waits_for; /* the fetch of a stage that holds it; NULL: none */
 };
+
+/* For stages: as fetch_start(), on the fetcher's thread, and queued_max does not count: those
+ * that fill it may be waiting for this one. */
+int fetch_start_own(struct fetcher *fetcher, const struct fetch_request *request,
+		    fetch_done_fn *done, void *ctx, struct fetch **ret_fetch, struct err *err);
 
 /* Begins a hop, or goes on with one that a stage held. */
 void attempt_admit(struct fetch *fetch);

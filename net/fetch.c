@@ -8,9 +8,11 @@
 #include "net/attempt.h"
 
 #include "base/limits.h"
+#include "net/robots_cache.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,6 +71,9 @@ static int fetcher_init(struct fetcher *fetcher, const struct fetcher_config *co
 	if (fetcher->ca_file && access(fetcher->ca_file, R_OK))
 		return err_set_errno(err, ERR_IO, errno, "certificate authorities in %s",
 				     fetcher->ca_file);
+	fetcher->robots = robots_cache_new(0, 0);
+	if (!fetcher->robots)
+		return err_set(err, ERR_NO_MEMORY, "no memory for the fetcher");
 	fetcher->hosts = hosts_new(&hosts, err);
 	return fetcher->hosts ? 0 : -1;
 }
@@ -81,6 +86,7 @@ static void fetcher_done(struct fetcher *fetcher)
 	free(fetcher->user_agent);
 	free(fetcher->ca_file);
 	hosts_free(fetcher->hosts);
+	robots_cache_free(fetcher->robots);
 	heap_done(&fetcher->timers);
 	lock_done(&fetcher->lock);
 	free(fetcher);
@@ -139,6 +145,11 @@ struct hosts *fetcher_hosts(struct fetcher *fetcher)
 	return fetcher->hosts;
 }
 
+struct robots_cache *fetcher_robots(struct fetcher *fetcher)
+{
+	return fetcher->robots;
+}
+
 /* --- starting --- */
 
 static void fetch_free(struct fetch *fetch)
@@ -178,7 +189,7 @@ static void fetch_adopt(struct fetch *fetch, const struct fetch_request *request
 }
 
 static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_request *request,
-			       struct err *err)
+			       fetch_done_fn *done, void *ctx, struct err *err)
 {
 	struct fetch *fetch;
 
@@ -196,9 +207,12 @@ static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_reque
 		return NULL;
 	}
 	fetch->fetcher = fetcher;
+	fetch->done = done;
+	fetch->ctx = ctx;
 	fetch_adopt(fetch, request);
 	ring_init(&fetch->all);
 	ring_init(&fetch->pausing);
+	ring_init(&fetch->robots_link);
 	ring_init(&fetch->start);
 	ring_init(&fetch->cancel);
 	ring_init(&fetch->resume);
@@ -206,16 +220,17 @@ static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_reque
 	return fetch;
 }
 
-/* Into `starts`, unless the fetcher is full or stops. */
-static int fetch_hand_over(struct fetcher *fetcher, struct fetch *fetch, struct err *err)
+/* Into `starts`, unless there are that many already or the fetcher stops. */
+static int fetch_hand_over(struct fetch *fetch, unsigned active_max, struct err *err)
 {
+	struct fetcher *fetcher = fetch->fetcher;
 	bool wake = false;
 	int rc = 0;
 
 	lock_take(&fetcher->lock);
 	if (fetcher->stopping) {
 		rc = err_set(err, ERR_CANCELLED, "the fetcher stops");
-	} else if (fetcher->active >= fetcher->config.queued_max) {
+	} else if (fetcher->active >= active_max) {
 		fetcher->want_room = true;
 		rc = err_set(err, ERR_LIMIT, "%u fetches are waiting", fetcher->active);
 	} else {
@@ -229,23 +244,32 @@ static int fetch_hand_over(struct fetcher *fetcher, struct fetch *fetch, struct 
 	return rc;
 }
 
-int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done_fn *done,
-		void *ctx, struct fetch **ret_fetch, struct err *err)
+static int fetch_begin(struct fetch *fetch, unsigned active_max, struct fetch **ret_fetch,
+		       struct err *err)
 {
-	struct fetch *fetch = fetch_new(fetcher, request, err);
-
 	if (!fetch)
 		return -1;
-	fetch->done = done;
-	fetch->ctx = ctx;
 	atomic_init(&fetch->refs, ret_fetch ? 2 : 1);
-	if (fetch_hand_over(fetcher, fetch, err)) {
+	if (fetch_hand_over(fetch, active_max, err)) {
 		fetch_free(fetch);
 		return -1;
 	}
 	if (ret_fetch)
 		*ret_fetch = fetch;
 	return 0;
+}
+
+int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done_fn *done,
+		void *ctx, struct fetch **ret_fetch, struct err *err)
+{
+	return fetch_begin(fetch_new(fetcher, request, done, ctx, err), fetcher->config.queued_max,
+			   ret_fetch, err);
+}
+
+int fetch_start_own(struct fetcher *fetcher, const struct fetch_request *request,
+		    fetch_done_fn *done, void *ctx, struct fetch **ret_fetch, struct err *err)
+{
+	return fetch_begin(fetch_new(fetcher, request, done, ctx, err), UINT_MAX, ret_fetch, err);
 }
 
 void fetch_drop(struct fetch *fetch)
@@ -297,11 +321,16 @@ void fetch_look(struct fetch *fetch, struct fetch_view *ret_view)
 	};
 	struct fetcher *fetcher = fetch->fetcher;
 	struct hosts_item_view item;
+	const struct fetch *held;
 
 	*ret_view = (struct fetch_view){.state = FETCH_ENDED};
 	lock_take(&fetcher->lock);
+	held = fetch->waits_for;
 	if (!fetch->ended) {
-		hosts_look(fetcher->hosts, &fetch->item, clock_ms(), &item);
+		/* One that a stage holds goes on when the fetch of that stage has gone on. */
+		hosts_look(fetcher->hosts, &(held ? held : fetch)->item, clock_ms(), &item);
+		if (held && !item.reason)
+			item.reason = ERR_FETCH_ROBOTS;
 		ret_view->state = item.reason ? FETCH_PARKED : states[item.state];
 		ret_view->until_ms = item.until_ms;
 		ret_view->reason = item.reason;

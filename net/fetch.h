@@ -44,6 +44,7 @@
 struct fetch;
 struct fetcher;
 struct guard;
+struct robots_cache;
 
 struct fetcher_config {
 	const struct guard *guard; /* borrowed; outlives the fetcher */
@@ -118,6 +119,9 @@ struct fetch_request {
 	struct breaker_policy breaker;
 
 	enum fetch_class class;
+	/* The product token under which robots.txt is obeyed, at most ROBOTS_TOKEN_BYTES_MAX
+	 * of it; NULL: robots.txt is not asked.  Each hop passes it: ERR_FETCH_ROBOTS. */
+	const char *robots;
 	bool insecure; /* TLS is not verified: only where the operator allows it */
 	bool http2;    /* where TLS negotiates it; else HTTP/1.1, as by default */
 
@@ -166,7 +170,8 @@ char *fetch_result_take_body(struct fetch_result *result, size_t *ret_len);
 struct fetcher *fetcher_new(const struct fetcher_config *config, struct err *err);
 /* Ends every fetch with ERR_CANCELLED, calls their done(), joins the thread. */
 void fetcher_free(struct fetcher *fetcher);
-struct hosts *fetcher_hosts(struct fetcher *fetcher); /* borrows */
+struct hosts *fetcher_hosts(struct fetcher *fetcher);	      /* borrows */
+struct robots_cache *fetcher_robots(struct fetcher *fetcher); /* borrows */
 
 /* Starts a fetch: done(ctx, result) is then called exactly once, on the fetcher's
  * thread, maybe before this returns; the request's callbacks get the same ctx.  Refused
@@ -189,7 +194,8 @@ void fetch_resume(struct fetch *fetch);
 
 enum fetch_state {
 	FETCH_WAITING, /* in its host's queue, until its turn comes */
-	FETCH_PARKED,  /* its host's breaker is open, or the host asked to slow down */
+	FETCH_PARKED,  /* its host's breaker is open, the host asked to slow down, or its
+			  robots.txt is being fetched */
 	FETCH_BACKOFF, /* between two attempts */
 	FETCH_RUNNING,
 	FETCH_ENDED,
@@ -199,7 +205,7 @@ struct fetch_view {
 	enum fetch_state state;
 	int64_t until_ms; /* an instant of clock_ms(): PARKED and BACKOFF; INT64_MAX: until a hand
 			     lets go */
-	enum err_code reason; /* PARKED: ERR_FETCH_CIRCUIT_OPEN, …_THROTTLED or …_BLOCKED */
+	enum err_code reason; /* PARKED: ERR_FETCH_CIRCUIT_OPEN, …_THROTTLED, …_BLOCKED, …_ROBOTS */
 	char host[HOST_KEY_BYTES_MAX + 1];
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/compiler.h"
+#include "base/limits.h"
 #include "net/fetch.h"
 #include "net/guard.h"
 #include "net/url.h"
@@ -146,6 +147,13 @@ int request_init(struct request *request, const struct fetch_request *from,
 	for (size_t i = 0; i < from->header_count; i++)
 		if (add_header(request, &from->headers[i], err))
 			goto out;
+	if (from->robots) {
+		request->robots = strndup(from->robots, ROBOTS_TOKEN_BYTES_MAX);
+		if (!request->robots) {
+			err_set(err, ERR_NO_MEMORY, "no memory for a request");
+			goto out;
+		}
+	}
 	if (from->body_len > 0) {
 		request->body = malloc(from->body_len);
 		if (!request->body) {
@@ -167,6 +175,7 @@ void request_done(struct request *request)
 	free(request->url);
 	free(request->key);
 	free(request->body);
+	free(request->robots);
 	curl_slist_free_all(request->headers);
 	*request = (struct request){0};
 }

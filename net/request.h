@@ -27,6 +27,7 @@ struct request {
 	struct curl_slist *headers;
 	char *body;
 	size_t body_len;
+	char *robots;	  /* the product token; NULL: robots.txt is not asked */
 	bool credentials; /* in the URL or a header */
 	bool inside;	  /* the host is an address in --allow-net */
 };

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "net/url_encode.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -30,6 +31,9 @@ struct rule {
 };
 
 struct robots {
+	/* Holds: taken and given up by any thread; what a thread did with the rules comes before
+	 * it gives up its hold (acquire and release), so the last one may free them. */
+	atomic_uint holds;
 	struct arena arena;
 	struct rule *rules; /* the heaviest first, allowing ones before others */
 	size_t rule_count;
@@ -121,6 +125,7 @@ struct robots *robots_all(bool allowed)
 		return NULL;
 	/* patterns grow threefold at most, rules have a struct each */
 	*robots = (struct robots){.arena = ARENA(64 * (size_t)ROBOTS_BYTES_MAX), .delay_ms = -1};
+	atomic_init(&robots->holds, 1);
 	if (allowed)
 		return robots;
 	rule = arena_alloc(&robots->arena, sizeof(*rule));
@@ -134,12 +139,37 @@ struct robots *robots_all(bool allowed)
 	return robots;
 }
 
+struct robots *robots_share(struct robots *robots)
+{
+	atomic_fetch_add(&robots->holds, 1);
+	return robots;
+}
+
 void robots_free(struct robots *robots)
 {
-	if (!robots)
+	if (!robots || atomic_fetch_sub(&robots->holds, 1) > 1)
 		return;
 	arena_done(&robots->arena);
 	free(robots);
+}
+
+size_t robots_bytes(const struct robots *robots)
+{
+	return sizeof(*robots) + robots->arena.used;
+}
+
+void robots_token(const char *user_agent, char *ret_token)
+{
+	static const char compatible[] = "(compatible; ";
+	size_t len = token_len(user_agent, ROBOTS_TOKEN_BYTES_MAX);
+	const char *inner = strstr(user_agent, compatible);
+
+	if (inner && len == 7 && !strncasecmp(user_agent, "mozilla", 7)) {
+		user_agent = inner + sizeof(compatible) - 1;
+		len = token_len(user_agent, ROBOTS_TOKEN_BYTES_MAX);
+	}
+	memcpy(ret_token, user_agent, len);
+	ret_token[len] = '\0';
 }
 
 /* ---- lines ---- */

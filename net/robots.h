@@ -4,8 +4,10 @@
  * Fetching, caching and what a status code means are the caller's.  A crawler that has
  * no file may use robots_all(): 4xx allows all, 5xx and silence disallow all.
  *
- * Threads    a struct robots may be read by any number of threads.
- * Ownership  robots_parse() and robots_all() to robots_free(); the file is not kept.
+ * Threads    a struct robots may be read by any number of threads, and each of them may
+ *            give up its hold.
+ * Ownership  robots_parse(), robots_all() and robots_share() each give a hold, to be given
+ *            up with robots_free(); the file is not kept.
  * Errors     0, or -1 and ERR_NO_MEMORY: every file parses.
  * Units      _ms; lengths in octets.
  */
@@ -26,8 +28,15 @@ struct robots;
  * a '-' or '_' ("bot" for "bot-news"); else those of "*".  ROBOTS_BYTES_MAX are read. */
 int robots_parse(const char *text, size_t len, const char *agent, struct robots **ret_robots,
 		 struct err *err) MUST_USE;
-struct robots *robots_all(bool allowed); /* NULL: no memory */
+struct robots *robots_all(bool allowed);	    /* NULL: no memory */
+struct robots *robots_share(struct robots *robots); /* one more hold of the same */
 void robots_free(struct robots *robots);
+size_t robots_bytes(const struct robots *robots); /* what it takes of the memory */
+
+/* The product token of a User-Agent: "bot" of "bot/1.0 (+https://bot.example/)" and of
+ * "Mozilla/5.0 (compatible; bot/1.0)".  In `token` (ROBOTS_TOKEN_BYTES_MAX and the NUL);
+ * "" when there is none: then the groups of "*" are ours. */
+void robots_token(const char *user_agent, char *ret_token);
 
 /* May the path, with its query, as it stands in the serialised URL, be fetched?  Time
  * is linear in the path and the rules.  Without memory: no. */

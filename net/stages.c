@@ -3,16 +3,16 @@
 #include "net/stages.h"
 
 #include "net/attempt.h"
+#include "net/robots_stage.h"
 
 enum admit stage_admit(struct fetch *fetch)
 {
-	(void)fetch;
-	return ADMIT_GO;
+	return robots_admit(fetch);
 }
 
 void stage_let_go(struct fetch *fetch)
 {
-	(void)fetch;
+	robots_let_go(fetch);
 }
 
 int stage_headers(struct fetch *fetch)

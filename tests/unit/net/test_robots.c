@@ -331,6 +331,33 @@ static void crawl_delay_takes_numbers_only(void **state)
 	}
 }
 
+static void the_token_is_the_name_of_the_product(void **state)
+{
+	/* Letters, '-' and '_' at the beginning; browsers' names hide it in a comment. */
+	static const struct {
+		const char *user_agent, *token;
+	} rows[] = {
+		{"jobmill/1.0", "jobmill"},
+		{"Example-News_bot 2 (+https://a.example/)", "Example-News_bot"},
+		{"Mozilla/5.0 (compatible; Example-bot/2.1; +http://a.example/)", "Example-bot"},
+		{"Mozilla/5.0 (X11; Linux x86_64)", "Mozilla"},
+		{"Mozillafox/5.0 (compatible; b)", "Mozillafox"},
+		{"/1.0", ""},
+		{"", ""},
+	};
+	char token[ROBOTS_TOKEN_BYTES_MAX + 1], text[201];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		robots_token(rows[i].user_agent, token);
+		assert_string_equal(token, rows[i].token);
+	}
+	memset(text, 'a', 200);
+	text[200] = '\0';
+	robots_token(text, token);
+	assert_int_equal(strlen(token), ROBOTS_TOKEN_BYTES_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +373,7 @@ int main(void)
 		cmocka_unit_test(reads_500_kib_and_no_cut_line),
 		cmocka_unit_test(many_stars_cost_no_more_than_a_walk),
 		cmocka_unit_test(crawl_delay_takes_numbers_only),
+		cmocka_unit_test(the_token_is_the_name_of_the_product),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
