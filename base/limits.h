@@ -183,7 +183,8 @@ enum {
 	SELECTOR_BYTES_MAX        = 4096,
 	SELECTOR_DEPTH_MAX        = 16,               /* :not(:is(:has(…))): the matcher recurses that deep */
 	HTML_WORK_PER_BYTE        = 8,                /* an ordinary page takes less than one step a byte */
-	HTML_WORK_BASE            = 10 * 1000 * 1000, /* a step is 1–13 ns: hostile 10 MiB end within 1.5 s */
+	HTML_WORK_BASE            = 10 * 1000 * 1000, /* a step is 1–13 ns */
+	HTML_CPU_US_MAX           = 1000 * 1000,      /* a hostile page; an ordinary one of 10 MiB takes 0.2 s */
 	HTML_FORMAT_MAX           = 128,              /* active formatting elements; older ones are forgotten */
 	XPATH_ARENA_BYTES_MAX     = 64 * 1024 * 1024, /* the second tree: ten times the bytes of a page */
 	XPATH_WORK_MAX            = 10 * 1000 * 1000, /* operations a page, 50 ns each */

@@ -78,6 +78,8 @@ struct builder {
 	bool selected; /* a <selectedcontent> was seen */
 
 	size_t work, work_max;
+	size_t work_look;	/* when the clock is asked again */
+	int64_t cpu_end_us;	/* of this thread */
 	struct html_node spare; /* what node_new() gives out of memory: rules check nothing,
 				 * the parse stops at its next token and throws all away */
 };

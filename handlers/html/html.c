@@ -12,6 +12,7 @@
 #include "handlers/html/html.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "handlers/html/builder.h"
 #include "handlers/html/document.h"
 
@@ -23,6 +24,7 @@ const struct html_limits HTML_DEFAULTS = {
 	.arena_bytes_max = HTML_ARENA_BYTES_MAX,
 	.work_per_byte = HTML_WORK_PER_BYTE,
 	.work_base = HTML_WORK_BASE,
+	.cpu_us_max = HTML_CPU_US_MAX,
 	.depth_max = HTML_DEPTH_MAX,
 	.scripting = false,
 };
@@ -213,7 +215,8 @@ static int parse(const char *bytes, size_t len, struct html_limits limits, const
 			      .arena = &html->arena,
 			      .limits = limits,
 			      .frameset_ok = true,
-			      .work_max = limits.work_base + limits.work_per_byte * len};
+			      .work_max = limits.work_base + limits.work_per_byte * len,
+			      .cpu_end_us = clock_thread_cpu_us() + limits.cpu_us_max};
 	b->document = html->root = node_new(b, HTML_DOCUMENT);
 	bytes = newlines_normalise(b->arena, bytes, &len);
 	tokenizer_init(&b->tz, bytes ? bytes : "", bytes ? len : 0, b->arena);

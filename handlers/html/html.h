@@ -30,6 +30,7 @@ struct html_limits {
 	size_t arena_bytes_max; /* of the tree */
 	size_t work_per_byte;	/* the page may cost work_base + work_per_byte × its bytes */
 	size_t work_base;
+	int64_t cpu_us_max; /* of the thread that parses */
 	unsigned depth_max; /* elements that would be deeper become siblings */
 	bool scripting;	    /* true: <noscript> holds text, as where scripts run */
 };

@@ -524,7 +524,7 @@ static void many_attributes_keep_the_first_of_each_name(void **state)
 
 static void a_page_past_a_limit_is_an_error(void **state)
 {
-	/* Bytes, memory and work: each ends the parse with ERR_LIMIT. */
+	/* Bytes, memory, work and CPU time: each ends the parse with ERR_LIMIT. */
 	struct html_limits limits = HTML_DEFAULTS;
 	struct html *html = NULL;
 	struct err err = {0};
@@ -540,6 +540,10 @@ static void a_page_past_a_limit_is_an_error(void **state)
 	limits = HTML_DEFAULTS;
 	limits.work_base = 3;
 	limits.work_per_byte = 0;
+	assert_int_equal(html_parse("<p><p><p><p><p><p>", 18, limits, &html, &err), -1);
+	assert_int_equal(err.code, ERR_LIMIT);
+	limits = HTML_DEFAULTS;
+	limits.cpu_us_max = -1;
 	assert_int_equal(html_parse("<p><p><p><p><p><p>", 18, limits, &html, &err), -1);
 	assert_int_equal(err.code, ERR_LIMIT);
 	assert_null(html);
