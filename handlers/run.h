@@ -20,6 +20,7 @@
 #ifndef HANDLERS_RUN_H
 #define HANDLERS_RUN_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -181,6 +182,11 @@ enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob,
  * ERR_NOT_FOUND, or ERR_PARENT_FAILED: it was cancelled or failed. */
 int run_results_read(struct run *run, const struct id *job, int64_t *offset, char *into,
 		     size_t room, size_t *ret_len, bool *ret_over, struct err *err);
+
+/* The lines that the part with this key shows in another job, in `into`: none when there is
+ * no such part, or it has told nothing.  A short indexed read.  -1: ERR_NOT_FOUND. */
+int run_result_of(struct run *run, const struct id *job, const char *key, size_t key_len,
+		  struct buf *into, struct err *err);
 
 /* ---- going on ---- */
 

@@ -250,6 +250,34 @@ int store_parts_summary(struct store *store, const struct id *id, struct parts_s
 	return rc;
 }
 
+int store_part_result(struct store *store, const struct id *id, const char *key, size_t key_len,
+		      int64_t *ret_offset, int64_t *ret_len, struct err *err)
+{
+	struct db *db = reader_begin(store, err);
+	struct statement s;
+	int64_t num;
+	int rc;
+
+	*ret_offset = -1;
+	*ret_len = 0;
+	if (!db)
+		return -1;
+	rc = job_number(db, id, &num, err);
+	if (rc == 0) {
+		s = db_statement(db, SQL_PART_RESULT);
+		put_int(&s, num);
+		put_blob(&s, key, key_len);
+		rc = statement_next(&s, err);
+		if (rc == 1) {
+			*ret_offset = get_int(&s);
+			*ret_len = get_int(&s);
+		}
+		statement_end(&s);
+	}
+	reader_end(store, db);
+	return rc < 0 ? -1 : 0;
+}
+
 int store_parts_keys(struct store *store, const struct id *id,
 		     int (*each)(void *ctx, uint64_t number, const char *key, size_t len),
 		     void *ctx, struct err *err)

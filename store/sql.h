@@ -165,6 +165,7 @@
 	X(SQL_PART_COUNTS, \
 	  "SELECT coalesce(max(number) + 1, 0), total(state = 0), total(state = 1), total(state = 2), " \
 	  " min(CASE WHEN state = 0 THEN not_before_ms END) FROM part WHERE job = ?") \
+	X(SQL_PART_RESULT, "SELECT result_offset, result_len FROM part WHERE job = ? AND key = ?") \
 	X(SQL_PART_KEYS, "SELECT number, key FROM part WHERE job = ? ORDER BY number") \
 	X(SQL_PART_DELETE, "DELETE FROM part WHERE job = ?") \
 	X(SQL_CHECKPOINT_PUT, \

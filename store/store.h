@@ -363,6 +363,9 @@ struct parts_summary {
 	int64_t pending, done, failed;
 	int64_t next_due_ms; /* of the pending; 0: none or now */
 };
+/* Where the items of the part with this key stand; *ret_len 0: nowhere, or there is none. */
+int store_part_result(struct store *store, const struct id *id, const char *key, size_t key_len,
+		      int64_t *ret_offset, int64_t *ret_len, struct err *err);
 int store_parts_summary(struct store *store, const struct id *id, struct parts_summary *ret,
 			struct err *err);
 /* The key of each part, in number order, for the seen set. */

@@ -35,6 +35,7 @@ struct lane {
 	bool end; /* no part is left to take */
 	struct telling telling;
 	struct buf item;     /* of telling */
+	struct buf before;   /* what another job found there */
 	struct links links;  /* of telling, and the texts of its visit */
 	struct arena begins; /* the visit whose fetch begins */
 	struct buf input;    /* a part's, on its way into the house */

@@ -27,6 +27,7 @@ int lane_init(struct lane *lane, unsigned slots, struct err *err)
 	lane->parts = calloc(slots, sizeof(struct part *));
 	lane->free_slots = calloc(slots, sizeof(unsigned));
 	buf_init(&lane->item, ITEM_BYTES_MAX);
+	buf_init(&lane->before, ITEM_BYTES_MAX);
 	buf_init(&lane->input, PART_INPUT_BYTES_MAX);
 	links_init(&lane->links);
 	arena_init(&lane->begins, BEGINS_BYTES_MAX);
@@ -43,6 +44,7 @@ void lane_done(struct lane *lane)
 	free(lane->parts);
 	free(lane->free_slots);
 	buf_done(&lane->item);
+	buf_done(&lane->before);
 	buf_done(&lane->input);
 	links_done(&lane->links);
 	arena_done(&lane->begins);
@@ -146,6 +148,21 @@ static void seed_warn(struct run *run, const struct lane *lane, const struct fet
 		fetch_result_header(result, "Location"));
 }
 
+/* A page that is as another job found it has no item. */
+static int since_judge(struct run *run, const struct plan *plan, struct lane *lane, struct err *err)
+{
+	const struct part *part = lane->telling.part;
+
+	if (!plan->since.fields || lane->telling.failure.code != ERR_NONE)
+		return 0;
+	if (run_result_of(run, &plan->since.job, part->key, part->key_len, &lane->before, err))
+		return err_wrap(err, "if_changed_since");
+	lane->telling.emitted =
+		!compare_item(&plan->since, buf_text(&lane->before), lane->before.len, &lane->item);
+	lane->tally.unchanged += lane->telling.emitted;
+	return buf_ok(&lane->item) ? 0 : err_set(err, ERR_NO_MEMORY, "no memory for an item");
+}
+
 /* Makes the item of a fetched page and begins to tell it. */
 static enum run_answer page_tell(struct run *run, struct crawl *crawl, unsigned index,
 				 struct part *part, const struct fetch_result *result,
@@ -165,6 +182,8 @@ static enum run_answer page_tell(struct run *run, struct crawl *crawl, unsigned 
 		err_set(err, ERR_NO_MEMORY, "no memory for a result item");
 		return RUN_ERROR;
 	}
+	if (since_judge(run, crawl->plan, lane, err))
+		return RUN_ERROR;
 	tally_fetch(&lane->tally, result);
 	if (crawl->plan->follow && result->err.code == ERR_NONE && result->status / 100 == 3) {
 		lane->tally.redirects++;

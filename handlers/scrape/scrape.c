@@ -102,7 +102,7 @@ static int crawl_phase(struct run *run, void *state, unsigned phase, unsigned *r
 	*ret_lanes = 0;
 	for (unsigned i = 0; i < crawl->lanes_count; i++)
 		tally_add(&sum, &crawl->lanes[i].tally);
-	return tally_summary(&sum, run, crawl->plan->follow != NULL, err);
+	return tally_summary(&sum, run, crawl->plan, err);
 }
 
 const struct handler scrape_handler = {

@@ -8,6 +8,7 @@
  *   field.h         the fields of a plan, and what they find in a page
  *   preview.c       the same for one page that somebody tries fields on
  *   follow.c        the links of a page that are followed
+ *   compare.c       what has changed on a page
  *
  * Threads    a plan is read by all lanes; a page belongs to the lane that parses it.
  */
@@ -19,6 +20,7 @@
 #include "handlers/handler.h"
 #include "handlers/html/css.h"
 #include "handlers/html/html.h"
+#include "handlers/scrape/compare.h"
 #include "handlers/scrape/field.h"
 #include "handlers/scrape/follow.h"
 #include "handlers/scrape/page.h"
@@ -39,6 +41,7 @@ struct plan {
 	struct fetch_request request;	      /* what all fetches have in common */
 	unsigned concurrency;		      /* fetches at once, over all lanes */
 	struct urls_from from;
+	struct comparison since;
 };
 
 extern const struct param scrape_params[];

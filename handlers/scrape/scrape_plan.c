@@ -80,7 +80,8 @@ const struct param scrape_params[] = {
 	{.name = "robots", .kind = PARAM_LATER, .summary = "Obey robots.txt"},
 	{.name = "download", .kind = PARAM_LATER, .summary = "Save bodies as files"},
 	{.name = "save_body", .kind = PARAM_LATER, .summary = "Keep the pages themselves"},
-	{.name = "if_changed_since", .kind = PARAM_LATER, .summary = "Only what has changed"},
+	{.name = "if_changed_since", .kind = PARAM_OBJECT, .members = compare_params,
+	 .summary = "Only pages whose fields have changed since another job, with before and after"},
 	{0},
 };
 /* clang-format on */
@@ -271,6 +272,7 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 	    urls_read(json_get(spec, "urls"), plan, planner) == 0 &&
 	    fields_plan(json_get(spec, "extract"), "/spec/extract", &plan->arena, &plan->fields,
 			planner->mistakes) == 0 &&
+	    compare_read(spec, &plan->fields, &plan->arena, &plan->since, planner->mistakes) == 0 &&
 	    headers_read(spec, plan, planner->mistakes) == 0 && planner->mistakes->count == 0) {
 		request_read(spec, plan);
 		*ret_plan = plan;

@@ -5,12 +5,13 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "handlers/run.h"
+#include "handlers/scrape/scrape.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TALLY_VERSION = 1 };
+enum { TALLY_VERSION = 2 };
 
 void tally_init(struct tally *tally)
 {
@@ -76,6 +77,7 @@ void tally_add(struct tally *tally, const struct tally *more)
 	tally->bytes += more->bytes;
 	tally->redirects += more->redirects;
 	tally->duplicates += more->duplicates;
+	tally->unchanged += more->unchanged;
 	for (int i = 0; i < LINK_SKIPS; i++)
 		tally->skipped[i] += more->skipped[i];
 	host_add(&tally->others, &more->others);
@@ -151,7 +153,8 @@ static void follow_out(const struct tally *tally, struct json_out *out)
 	skipped_out(tally, out);
 }
 
-int tally_summary(const struct tally *tally, struct run *run, bool follows, struct err *err)
+int tally_summary(const struct tally *tally, struct run *run, const struct plan *plan,
+		  struct err *err)
 {
 	struct buf text = BUF(JOB_SUMMARY_BYTES_MAX);
 	struct json_out out = JSON_OUT(&text);
@@ -167,7 +170,9 @@ int tally_summary(const struct tally *tally, struct run *run, bool follows, stru
 	failed_out(run, &out);
 	json_out_int(&out, "bytes", tally->bytes);
 	json_out_double(&out, "pages_per_s", round((double)left.parts / seconds * 10) / 10);
-	if (follows)
+	if (plan->since.fields)
+		json_out_int(&out, "unchanged", tally->unchanged);
+	if (plan->follow)
 		follow_out(tally, &out);
 	hosts_out(tally, &out);
 	json_out_end(&out, '}');

@@ -13,6 +13,7 @@
 #include "handlers/scrape/follow.h"
 
 struct fetch_result;
+struct plan;
 struct run;
 
 enum {
@@ -28,7 +29,7 @@ struct tally_host {
 struct tally {
 	uint32_t version, hosts_count;
 	int64_t elapsed_ms; /* of all attempts, until now */
-	int64_t bytes, redirects, duplicates, depth;
+	int64_t bytes, redirects, duplicates, depth, unchanged;
 	int64_t skipped[LINK_SKIPS];
 	struct tally_host others;
 	struct tally_host hosts[TALLY_HOSTS_MAX];
@@ -42,6 +43,7 @@ void tally_load(struct tally *tally, const void *blob, size_t len);
 void tally_fetch(struct tally *tally, const struct fetch_result *result);
 void tally_add(struct tally *tally, const struct tally *more);
 
-int tally_summary(const struct tally *tally, struct run *run, bool follows, struct err *err);
+int tally_summary(const struct tally *tally, struct run *run, const struct plan *plan,
+		  struct err *err);
 
 #endif

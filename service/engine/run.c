@@ -242,7 +242,9 @@ static bool too_many_failed(const struct run *run, struct err *err) NO_LOCK_ANAL
 {
 	const struct task *task = run->task;
 	int64_t failed = run->items_failed;
-	int64_t all = run->handler->failed_are_items ? run->items : run->items + failed;
+	/* Parts that end without an item are good ones too. */
+	int64_t all = run->handler->failed_are_items ? MAX(run->items, run->parts_all)
+						     : run->items + failed;
 
 	if (failed == 0)
 		return false;

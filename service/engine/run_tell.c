@@ -183,6 +183,28 @@ int run_results_read(struct run *run, const struct id *id, int64_t *offset, char
 	return store_results_next(store, id, offset, into, room, ret_len, err);
 }
 
+int run_result_of(struct run *run, const struct id *id, const char *key, size_t key_len,
+		  struct buf *into, struct err *err)
+{
+	struct store *store = run->engine->config.store;
+	int64_t offset, len;
+	size_t got;
+	char *room;
+
+	buf_clear(into);
+	if (store_part_result(store, id, key, key_len, &offset, &len, err))
+		return -1;
+	if (offset < 0 || len == 0)
+		return 0;
+	room = buf_room(into, (size_t)len);
+	if (!room)
+		return err_set(err, ERR_NO_MEMORY, "no memory for a result of another job");
+	if (store_results_read(store, id, offset, room, (size_t)len, &got, err))
+		return -1;
+	buf_grown(into, got);
+	return 0;
+}
+
 /* ---- memory: one budget for all runs ---- */
 
 bool run_memory(struct run *run, unsigned lane, int64_t bytes)

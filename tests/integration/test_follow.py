@@ -194,6 +194,33 @@ def test_a_crawl_needs_the_job_that_it_reads(jobs, origin):
     assert (ended["state"], ended["error"]["type"]) == ("failed", "parent-failed")
 
 
+# ---- what has changed ----
+
+def test_a_later_crawl_tells_only_what_has_changed(jobs, origin):
+    """Of four pages one has another price, one is new, one fails: three items."""
+    links = "<a href=/1>1</a><a href=/2>2</a><a href=/3>3</a>"
+    origin.at("/", page(links), page(links + "<a href=/4>4</a>"))
+    origin.at("/1", page("<i>7</i>"), page("<i>8</i>"))
+    origin.at("/2", page("<i>5</i>"))
+    origin.at("/3", page("<i>5</i>"), status(404))
+    origin.at("/4", page("<i>1</i>"))
+    spec = {"urls": [origin.url + "/"], "follow": {}, "retry": ONCE,
+            "extract": {"price": {"css": "i", "type": "number"}}}
+    first = jobs.run("scrape", spec)
+    second = jobs.run("scrape", {**spec, "if_changed_since": {"job": first["id"]}})
+    assert second["state"] == "completed"
+    found = by_url(jobs.results(second["id"]))
+    assert {url.rpartition("/")[2]: item.get("change") for url, item in found.items()} == {
+        "1": {"kind": "changed", "before": {"price": 7}, "after": {"price": 8}},
+        "3": None,
+        "4": {"kind": "new", "before": None, "after": {"price": 1}}}
+    assert second["summary"]["unchanged"] == 2
+    assert second["counts"] == {"items": 3, "failed": 1}
+    answer = jobs.post("/v1/jobs", {"type": "scrape", "spec": {
+        **spec, "if_changed_since": {"job": first["id"], "fields": ["prize"]}}})
+    assert answer.pointers == ["/spec/if_changed_since/fields/0"]
+
+
 # ---- mistakes ----
 
 def test_what_is_wrong_with_follow_is_told_at_submit(jobs):

@@ -567,6 +567,25 @@ int run_results_read(struct run *run, const struct id *job, int64_t *offset, cha
 	return 0;
 }
 
+/* Of each part the first line that has its key in it. */
+int run_result_of(struct run *run, const struct id *job, const char *key, size_t key_len,
+		  struct buf *into, struct err *err)
+{
+	const char *all = fake_of(run)->options.other_results;
+	const char *line = all, *end;
+
+	(void)job;
+	buf_clear(into);
+	if (!all)
+		return err_set(err, ERR_NOT_FOUND, "no such job");
+	for (; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		if (memmem(line, (size_t)(end - line), key, key_len))
+			return buf_add(into, line, (size_t)(end - line) + 1);
+	}
+	return 0;
+}
+
 int64_t run_failed_by(const struct run *run, enum err_code code)
 {
 	const struct fake_seen *seen = &fake_of(run)->seen;

@@ -491,6 +491,44 @@ static void a_job_that_is_not_there_fails_the_crawl(void **state)
 	assert_int_equal(fake_run_seen(test->fake)->err.code, ERR_NOT_FOUND);
 }
 
+/* ---- what has changed ---- */
+
+static void only_pages_that_have_changed_are_items(void **state)
+{
+	/* /1 has another price, /2 is as it was, /3 failed before; titles are not compared. */
+	static const char before[] =
+		"{\"url\":\"http://a.example/1\",\"data\":{\"title\":\"A\",\"price\":7}}\n"
+		"{\"url\":\"http://a.example/2\",\"data\":{\"title\":\"B\",\"price\":8}}\n"
+		"{\"url\":\"http://a.example/3\",\"data\":null}\n";
+	static const struct site_page shop[] = {
+		{.url = "http://a.example/1", .body = "<title>A</title><i>7.5</i>"},
+		{.url = "http://a.example/2", .body = "<title>Z</title><i>8</i>"},
+		{.url = "http://a.example/3", .body = "<i>9</i>"},
+		{0},
+	};
+	struct crawl_test *test = *state;
+	const struct fake_seen *seen = fake_run_seen(test->fake);
+
+	test->site = shop;
+	fake_run_options(test->fake)->other_results = before;
+	assert_int_equal(
+		fake_run_drive(test->fake, &scrape_handler,
+			       "{\"urls\":[\"http://a.example/1\",\"http://a.example/2\","
+			       "\"http://a.example/3\"],\"concurrency\":1,"
+			       "\"extract\":{\"price\":{\"css\":\"i\",\"type\":\"number\"}},"
+			       "\"if_changed_since\":{\"job\":"
+			       "\"01a1fc94-37e9-74b1-a43a-e526e3e1f2df\"}}"),
+		FAKE_COMPLETED);
+	assert_int_equal(seen->items_count, 2);
+	assert_in("\"change\":{\"kind\":\"changed\",\"before\":{\"price\":7},"
+		  "\"after\":{\"price\":7.5}}}",
+		  seen->items[0].text);
+	assert_in("\"change\":{\"kind\":\"new\",\"before\":null,\"after\":{\"price\":9}}}",
+		  seen->items[1].text);
+	assert_in("\"urls\":3,\"succeeded\":3,", seen->summary);
+	assert_in("\"unchanged\":1", seen->summary);
+}
+
 /* ---- going on ---- */
 
 /* Page n of 200 links to 2n+1, 2n+2, back to the first, and to one far off. */
@@ -641,6 +679,7 @@ int main(void)
 		crawl_test(redirects_in_a_row_come_to_an_end),
 		crawl_test(traps_are_not_walked_into),
 		crawl_test(a_page_leads_to_six_thousand_others_at_most),
+		crawl_test(only_pages_that_have_changed_are_items),
 		crawl_test(seeds_come_out_of_another_jobs_results),
 		crawl_test(a_job_that_is_not_there_fails_the_crawl),
 		crawl_test(a_crawl_that_is_stopped_again_and_again_has_each_page_once),

@@ -253,8 +253,8 @@ static void mistakes_name_their_place(void **state)
 		       "/spec/headers/X", "bad-header");
 	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"headers\":{\"Host\":\"b\"}}",
 		       "/spec/headers/Host", "bad-header");
-	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"if_changed_since\":{}}",
-		       "/spec/if_changed_since", "not-implemented");
+	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"download\":{}}",
+		       "/spec/download", "not-implemented");
 	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"per_hots\":3}", "/spec/per_hots",
 		       "unknown-member");
 }
