@@ -52,6 +52,7 @@ struct subscriber {
 	void *ctx;
 	struct subscriber *prev, *next; /* in the topic */
 	uint64_t round;			/* of the topic: woken in it */
+	bool end_only;			/* nothing but the job's end wakes it */
 	bool waking;			/* wake is under way */
 };
 
@@ -62,6 +63,7 @@ struct topic {
 	size_t users; /* subscribers, with those that wait in events_unsubscribe() */
 	uint64_t round;
 	bool dirty;  /* in the list of those */
+	bool ended;  /* the job's end is among the news */
 	bool waking; /* somebody goes round it */
 	struct topic *next_dirty;
 	uint64_t newest; /* position of its last event in the ring */
@@ -257,6 +259,7 @@ static void slot_add(struct events *events, struct slot *incoming)
 	topic = events->topics > 0 ? topic_find(events, &event->job) : NULL;
 	if (topic) {
 		chain_add(events, topic, events->head);
+		topic->ended |= event->type == EVENT_END;
 		topic_mark(events, topic);
 	}
 	if (events->all.first)
@@ -267,10 +270,10 @@ static void slot_add(struct events *events, struct slot *incoming)
 
 /* ---- subscribers ---- */
 
-int events_subscribe(struct events *events, const struct id *job, void (*wake)(void *ctx),
-		     void *ctx, struct subscriber **ret, struct err *err)
+/* Takes the subscriber over; NULL: there was no memory for it. */
+static int subscribe(struct events *events, const struct id *job, struct subscriber *subscriber,
+		     struct err *err)
 {
-	struct subscriber *subscriber = calloc(1, sizeof(*subscriber));
 	struct topic *spare = job ? calloc(1, sizeof(*spare)) : NULL;
 	struct topic *topic;
 	bool full;
@@ -289,11 +292,9 @@ int events_subscribe(struct events *events, const struct id *job, void (*wake)(v
 			spare = NULL;
 			topic_begin(events, topic, job);
 		}
-		*subscriber = (struct subscriber){.topic = topic,
-						  .wake = wake,
-						  .ctx = ctx,
-						  .round = topic->round,
-						  .prev = topic->last};
+		subscriber->topic = topic;
+		subscriber->round = topic->round;
+		subscriber->prev = topic->last;
 		if (topic->last)
 			topic->last->next = subscriber;
 		else
@@ -309,8 +310,30 @@ int events_subscribe(struct events *events, const struct id *job, void (*wake)(v
 		return err_set(err, ERR_TOO_MANY_CONNECTIONS, "%d event streams are open",
 			       SUBSCRIBERS_MAX);
 	}
-	*ret = subscriber;
 	return 0;
+}
+
+static struct subscriber *subscriber_new(void (*wake)(void *ctx), void *ctx, bool end_only)
+{
+	struct subscriber *subscriber = malloc(sizeof(*subscriber));
+
+	if (subscriber)
+		*subscriber = (struct subscriber){.wake = wake, .ctx = ctx, .end_only = end_only};
+	return subscriber;
+}
+
+int events_subscribe(struct events *events, const struct id *job, void (*wake)(void *ctx),
+		     void *ctx, struct subscriber **ret, struct err *err)
+{
+	*ret = subscriber_new(wake, ctx, false);
+	return subscribe(events, job, *ret, err);
+}
+
+int events_subscribe_end(struct events *events, const struct id *job, void (*wake)(void *ctx),
+			 void *ctx, struct subscriber **ret, struct err *err)
+{
+	*ret = subscriber_new(wake, ctx, true);
+	return subscribe(events, job, *ret, err);
 }
 
 static void subscriber_unlink(struct subscriber *subscriber)
@@ -417,8 +440,8 @@ static void topic_end_if_unused(struct events *events, struct topic *topic)
 
 /* ---- waking ---- */
 
-/* The next subscribers that were not woken in this round, which go to the end. */
-static size_t batch_take(struct topic *topic, struct subscriber *batch[WAKE_BATCH])
+/* The next subscribers that were not come to in this round, which go to the end. */
+static size_t batch_take(struct topic *topic, bool ended, struct subscriber *batch[WAKE_BATCH])
 {
 	size_t count = 0;
 
@@ -434,6 +457,8 @@ static size_t batch_take(struct topic *topic, struct subscriber *batch[WAKE_BATC
 			topic->first = subscriber;
 		topic->last = subscriber;
 		subscriber->round = topic->round;
+		if (subscriber->end_only && !ended)
+			continue;
 		subscriber->waking = true;
 		batch[count++] = subscriber;
 	}
@@ -443,10 +468,12 @@ static size_t batch_take(struct topic *topic, struct subscriber *batch[WAKE_BATC
 static void topic_wake(struct events *events, struct topic *topic) REQUIRES(events->lock)
 {
 	struct subscriber *batch[WAKE_BATCH];
+	bool ended = topic->ended;
 	size_t count;
 
+	topic->ended = false;
 	topic->round++;
-	while ((count = batch_take(topic, batch)) > 0) {
+	while ((count = batch_take(topic, ended, batch)) > 0) {
 		lock_drop(&events->lock);
 		for (size_t i = 0; i < count; i++)
 			batch[i]->wake(batch[i]->ctx);

@@ -36,6 +36,9 @@ void events_publish(void *ctx, const struct event *events, size_t count);
  * events may share one wake.  ERR_TOO_MANY_CONNECTIONS beyond SUBSCRIBERS_MAX. */
 int events_subscribe(struct events *events, const struct id *job, void (*wake)(void *ctx),
 		     void *ctx, struct subscriber **ret, struct err *err);
+/* The same for who waits for the job's end: nothing else wakes it. */
+int events_subscribe_end(struct events *events, const struct id *job, void (*wake)(void *ctx),
+			 void *ctx, struct subscriber **ret, struct err *err);
 /* Waits for its wake if that is under way: hold no lock that wake takes, and never
  * call it from a wake. */
 void events_unsubscribe(struct events *events, struct subscriber *subscriber);

@@ -374,46 +374,66 @@ static void wait_close(void *ctx)
 {
 	struct wait *wait = ctx;
 
-	if (wait->subscriber)
-		events_unsubscribe(wait->api->events, wait->subscriber);
+	events_unsubscribe(wait->api->events, wait->subscriber);
 	free(wait);
 }
 
-void job_reply_wait(struct request *request, const struct id *id, const struct wait_wish *wish,
-		    int status_late)
+struct wait *job_wait_new(struct request *request, const struct id *id,
+			  const struct wait_wish *wish)
 {
-	static const struct waiter waiter = {.poll = wait_poll, .close = wait_close};
 	struct wait *wait = calloc(1, sizeof(*wait));
 	struct err err;
 
 	if (!wait) {
 		reply_problemf(request, ERR_NO_MEMORY, "no memory to wait");
-		return;
+		return NULL;
 	}
 	*wait = (struct wait){
 		.api = api_of(request),
 		.id = *id,
 		.wish = *wish,
-		.status_late = status_late,
 		.until_ms = clock_ms() + wish->wait_ms,
-		.look = true,
+		.look = wish->after_seq == 0,
 	};
-	if (wish->wait_ms > 0 &&
-	    events_subscribe(wait->api->events, id, wait_wake, request_waker(request),
-			     &wait->subscriber, &err)) {
+	if (events_subscribe_end(wait->api->events, id, wait_wake, request_waker(request),
+				 &wait->subscriber, &err)) {
 		free(wait);
 		reply_problem(request, &err);
-		return;
+		return NULL;
 	}
-	if (wish->wait_ms == 0) {
-		wait_poll(request, wait);
-		wait_close(wait);
-		return;
-	}
-	wait->look = wish->after_seq == 0;
 	wait->seq = wait->look ? events_last_seq(wait->api->events) : wish->after_seq;
 	waker_at(request_waker(request), wait->until_ms);
+	return wait;
+}
+
+void job_wait_free(struct wait *wait)
+{
+	if (wait)
+		wait_close(wait);
+}
+
+void job_wait_reply(struct request *request, struct wait *wait, int status_late)
+{
+	static const struct waiter waiter = {.poll = wait_poll, .close = wait_close};
+
+	wait->status_late = status_late;
 	reply_wait(request, &waiter, wait);
+}
+
+void job_reply_wait(struct request *request, const struct id *id, const struct wait_wish *wish,
+		    int status_late)
+{
+	struct wait at_once = {
+		.api = api_of(request), .id = *id, .wish = *wish, .status_late = status_late};
+	struct wait *wait;
+
+	if (wish->wait_ms == 0) {
+		wait_poll(request, &at_once);
+		return;
+	}
+	wait = job_wait_new(request, id, wish);
+	if (wait)
+		job_wait_reply(request, wait, status_late);
 }
 
 /* ---- changes ---- */

@@ -32,6 +32,14 @@ int wait_wish_read(struct request *request, struct wait_wish *ret_wish, struct e
 void job_reply_wait(struct request *request, const struct id *id, const struct wait_wish *wish,
 		    int status_late);
 
+/* The same in two steps, for a job about to be submitted: from the first on its end wakes
+ * the request.  NULL: answered. */
+struct wait;
+struct wait *job_wait_new(struct request *request, const struct id *id,
+			  const struct wait_wish *wish);
+void job_wait_reply(struct request *request, struct wait *wait, int status_late); /* takes it */
+void job_wait_free(struct wait *wait);						  /* NULL is fine */
+
 /* A change of one job that is under way: the answer is the job as of the commit.
  * NULL: answered.  change_done() is an engine_move_done; also call it, with the error,
  * when the engine refuses at once. */

@@ -3,7 +3,7 @@
  *
  *   body ─ task_compile ▶ task ─ task_stamp ▶ id, times
  *        ─ the 202 is written now: the task is the engine's after the commit, and may
- *          have run and gone by then
+ *          have run and gone by then; who waits for its end subscribes to that instead
  *        ─ engine_submit ▶ commit ─ submitted() on the writer thread ▶ answer()
  *
  * A job that was there already (Idempotency-Key, unique key) is read and shown.
@@ -23,6 +23,7 @@
 struct submission {
 	struct later *later;
 	struct wait_wish wish;
+	struct wait *wait;   /* for the end of the new job; NULL: not wished */
 	struct buf accepted; /* the answer when the job is new */
 	struct id id;	     /* the new job's; after the commit the one it turned out to be */
 	bool unique_return;
@@ -34,6 +35,7 @@ static void submission_free(void *ctx)
 {
 	struct submission *submission = ctx; /* in the request's arena */
 
+	job_wait_free(submission->wait);
 	buf_done(&submission->accepted);
 }
 
@@ -146,15 +148,19 @@ static void submitted(void *ctx, const struct submit_result *result)
 		submission->outcome = result->outcomes[0];
 		submission->id = result->ids[0];
 	}
-	later_done(submission->later);
+	if (submission->wait && !result->err && submission->outcome == SUBMIT_CREATED)
+		later_done_quietly(submission->later); /* its end will wake */
+	else
+		later_done(submission->later);
 }
 
 static void created_reply(struct request *request, struct submission *submission)
 {
 	char id[ID_TEXT_LEN + 1];
 
-	if (submission->wish.wait_ms > 0) {
-		job_reply_wait(request, &submission->id, &submission->wish, 202);
+	if (submission->wait) {
+		job_wait_reply(request, submission->wait, 202);
+		submission->wait = NULL;
 		return;
 	}
 	id_format(&submission->id, id);
@@ -238,6 +244,13 @@ static void task_submit(struct request *request, struct task *task,
 		task_free(task);
 		reply_problemf(request, ERR_NO_MEMORY, "no memory for the job");
 		return;
+	}
+	if (wish->wait_ms > 0) {
+		submission->wait = job_wait_new(request, &submission->id, &submission->wish);
+		if (!submission->wait) {
+			task_free(task);
+			return;
+		}
 	}
 	submission->later = reply_later(request, answer, submission_free, submission);
 	if (!submission->later) {

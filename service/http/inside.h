@@ -43,6 +43,8 @@ struct later {
 	/* guarded by the connection's lock */
 	bool done;	/* later_done() was called */
 	bool abandoned; /* nobody waits any more: later_done() releases */
+	unsigned looks; /* at it while it was not done: the second one means that a wake has passed
+			 */
 };
 
 struct pair {

@@ -225,7 +225,7 @@ struct later *reply_later(struct request *request, void (*finish)(struct request
 	return &request->later;
 }
 
-void later_done(struct later *later)
+static void later_end(struct later *later, bool wakes)
 {
 	struct request *request = later->request;
 	bool abandoned;
@@ -233,12 +233,22 @@ void later_done(struct later *later)
 	lock_take(&request->conn->lock);
 	abandoned = later->abandoned;
 	later->done = true;
-	if (!abandoned)
+	if (!abandoned && (wakes || later->looks > 1))
 		conn_wake_locked(request->conn);
 	lock_drop(&request->conn->lock); /* the request may be answered now, and wait anew */
 	if (abandoned)
 		later->release(later->ctx);
 	request_unref(request);
+}
+
+void later_done(struct later *later)
+{
+	later_end(later, true);
+}
+
+void later_done_quietly(struct later *later)
+{
+	later_end(later, false);
 }
 
 bool later_finished(struct request *request)
@@ -247,6 +257,7 @@ bool later_finished(struct request *request)
 
 	lock_take(&request->conn->lock);
 	done = request->later.done;
+	request->later.looks += !done;
 	lock_drop(&request->conn->lock);
 	return done;
 }

@@ -101,5 +101,8 @@ struct later *reply_later(struct request *request, void (*finish)(struct request
  * itself.  Takes a lock for some instructions and wakes an HTTP thread: fit for the
  * store's writer. */
 void later_done(struct later *later);
+/* The same when something else is going to wake the request (an event, waker_at()), and
+ * it need not hear before.  If that came already, it is woken after all. */
+void later_done_quietly(struct later *later);
 
 #endif

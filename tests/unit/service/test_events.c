@@ -316,6 +316,30 @@ static void few_are_woken_by_the_publisher_itself(void **state)
 	events_free(events);
 }
 
+static void who_waits_for_the_end_hears_of_nothing_else(void **state)
+{
+	/* Progress wakes the follower of everything; the end wakes both. */
+	struct events *events = events_make();
+	struct follower of_all = FOLLOWER, of_end = FOLLOWER;
+	struct event end = {.seq = 2, .job = job_a, .type = EVENT_END};
+	struct subscriber *all, *last;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(events_subscribe_end(events, &job_a, follower_wake, &of_end, &last, &err),
+			 0);
+	assert_int_equal(events_subscribe(events, &job_a, follower_wake, &of_all, &all, &err), 0);
+	publish(events, &job_a, 1, 1);
+	assert_int_equal(of_all.wakes, 1);
+	assert_int_equal(of_end.wakes, 0);
+	events_publish(events, &end, 1);
+	assert_int_equal(of_all.wakes, 2);
+	assert_int_equal(of_end.wakes, 1);
+	events_unsubscribe(events, all);
+	events_unsubscribe(events, last);
+	events_free(events);
+}
+
 enum { CROWD = 10000 };
 
 static atomic_uint crowd_woken;
@@ -477,6 +501,7 @@ int main(void)
 		cmocka_unit_test(only_followers_of_the_job_are_woken),
 		cmocka_unit_test(unsubscribe_waits_for_a_wake_under_way),
 		cmocka_unit_test(few_are_woken_by_the_publisher_itself),
+		cmocka_unit_test(who_waits_for_the_end_hears_of_nothing_else),
 		cmocka_unit_test(ten_thousand_followers_hear_of_one_event),
 		cmocka_unit_test(subscribers_are_bounded),
 		cmocka_unit_test(followers_miss_nothing_in_a_race),

@@ -28,6 +28,7 @@ static struct server *server;
 
 struct work {
 	struct later *later;
+	struct waker *waker;
 	int value;
 	struct work *next;
 };
@@ -58,6 +59,7 @@ static void submit(struct request *request)
 	struct work *work = calloc(1, sizeof(*work));
 
 	works++;
+	work->waker = request_waker(request);
 	work->later = reply_later(request, work_finish, work_free, work);
 	if (!work->later)
 		return;
@@ -293,6 +295,56 @@ static void answers_when_the_operation_is_done(void **state)
 		send_text(fd, POST("/work", ""));
 		until_suspended(1);
 		hold(false);
+		answer = raw_read(fd);
+		assert_int_equal(answer.status, 202);
+		assert_string_equal(answer.body, "42");
+		raw_answer_done(&answer);
+	}
+	close(fd);
+}
+
+/* The held operation of the one request there is. */
+static struct work *work_take(void)
+{
+	struct work *work;
+
+	lock_take(&work_lock);
+	work = work_list;
+	work_list = NULL;
+	lock_drop(&work_lock);
+	assert_non_null(work);
+	work->value = 42;
+	return work;
+}
+
+static void an_operation_may_end_quietly(void **state)
+{
+	/* The connection sleeps on until something else wakes it; if that has come already,
+	 * it is woken after all. */
+	int fd = raw_connect(server_url(server));
+
+	(void)state;
+	hold(true);
+	for (int woken_before = 0; woken_before < 2; woken_before++) {
+		struct raw_answer answer;
+		struct server_stats stats;
+		struct waker *waker;
+		struct work *work;
+
+		send_text(fd, POST("/work", ""));
+		until_suspended(1);
+		work = work_take();
+		waker = work->waker;
+		if (woken_before) {
+			waker_wake(waker);
+			until_suspended(1);
+		}
+		later_done_quietly(work->later);
+		if (!woken_before) {
+			server_stats(server, &stats);
+			assert_int_equal(stats.suspended, 1);
+			waker_wake(waker);
+		}
 		answer = raw_read(fd);
 		assert_int_equal(answer.status, 202);
 		assert_string_equal(answer.body, "42");
@@ -611,6 +663,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
 		TEST(answers_when_the_operation_is_done),
+		TEST(an_operation_may_end_quietly),
 		TEST(drops_an_operation_whose_client_has_gone),
 		TEST(survives_races_of_sleep_wake_and_close),
 		TEST(a_long_poll_ends_by_news_or_time),
