@@ -32,7 +32,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { AT_ONCE_MAX = 5000, ROUNDS = 5, URLS_MAX = 64, EVENTS_MAX = 256, WAIT_MS = 100 };
+enum {
+	AT_ONCE_MAX = 5000,
+	ROUNDS = 5,
+	URLS_MAX = 64,
+	EVENTS_MAX = 256,
+	WAIT_MS = 100,
+	DEAD_FETCHES = 500
+};
 
 static unsigned at_once, fetches, url_count;
 static const char *urls[URLS_MAX];
@@ -218,14 +225,13 @@ static void start_all(struct fetcher *fetcher, struct run *run)
 {
 	struct fetch_request request = {.owner = 1, .per_host = at_once / url_count + 1};
 
+	request.url = dead_url;
+	for (unsigned i = 0; dead_url && i < DEAD_FETCHES; i++)
+		start(fetcher, &request, run);
 	for (unsigned i = 0; i < fetches; i++) {
 		request.url = url_of(i);
 		request.class = two_classes && i % 2 ? FETCH_CALLS : FETCH_PAGES;
 		start(fetcher, &request, run);
-		if (dead_url && i % url_count == 0) {
-			request.url = dead_url;
-			start(fetcher, &request, run);
-		}
 	}
 }
 
