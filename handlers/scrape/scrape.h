@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "handlers/handler.h"
 #include "handlers/html/css.h"
 #include "handlers/html/html.h"
@@ -36,10 +37,11 @@ struct plan {
 	size_t urls_count;
 	struct field_list fields;
 	struct fetch_header *headers;
-	size_t headers_count, headers_public; /* the first ones go to any host */
-	struct follow *follow;		      /* NULL: only `urls` */
-	struct fetch_request request;	      /* what all fetches have in common */
-	unsigned concurrency;		      /* fetches at once, over all lanes */
+	size_t headers_count, headers_public;	 /* the first ones go to any host */
+	struct follow *follow;			 /* NULL: only `urls` */
+	struct fetch_request request;		 /* what all fetches have in common */
+	char robots[ROBOTS_TOKEN_BYTES_MAX + 1]; /* the name that robots.txt may give us */
+	unsigned concurrency;			 /* fetches at once, over all lanes */
 	struct urls_from from;
 	struct comparison since;
 };

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "net/guard.h"
+#include "net/robots.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -77,7 +78,9 @@ const struct param scrape_params[] = {
 	{.name = "sitemaps", .kind = PARAM_LATER, .summary = "Sitemaps to start from"},
 	{.name = "urls_from", .kind = PARAM_OBJECT, .members = from_params,
 	 .summary = "URLs out of another job's results, as they come; waits for its end"},
-	{.name = "robots", .kind = PARAM_LATER, .summary = "Obey robots.txt"},
+	{.name = "robots", .kind = PARAM_BOOL,
+	 .summary = "Obey robots.txt, under the name that user_agent begins with; by default "
+		    "when links are followed"},
 	{.name = "download", .kind = PARAM_LATER, .summary = "Save bodies as files"},
 	{.name = "save_body", .kind = PARAM_LATER, .summary = "Keep the pages themselves"},
 	{.name = "if_changed_since", .kind = PARAM_OBJECT, .members = compare_params,
@@ -239,6 +242,19 @@ static int headers_read(const struct json *spec, struct plan *plan, struct mista
 	return 0;
 }
 
+/* The name under which robots.txt is obeyed: that of the last User-Agent, or our own. */
+static void robots_read(const struct json *spec, struct plan *plan)
+{
+	const char *agent = "jobmill";
+
+	for (size_t i = 0; i < plan->headers_count; i++)
+		if (strcasecmp(plan->headers[i].name, "user-agent") == 0)
+			agent = plan->headers[i].value;
+	robots_token(agent, plan->robots);
+	if (spec_bool(spec, "robots", plan->follow != NULL))
+		plan->request.robots = plan->robots;
+}
+
 static void request_read(const struct json *spec, struct plan *plan)
 {
 	const struct json *retry = json_get(spec, "retry"), *breaker = json_get(spec, "breaker");
@@ -258,6 +274,7 @@ static void request_read(const struct json *spec, struct plan *plan)
 		.breaker = {.failures_max = (uint32_t)spec_int(breaker, "failures", 0),
 			    .open_ms = spec_duration(breaker, "open", 0)},
 	};
+	robots_read(spec, plan);
 }
 
 int scrape_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)

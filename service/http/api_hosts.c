@@ -90,7 +90,42 @@ static void history_out(const struct host_history *history, int64_t now_ms, stru
 	json_out_end(out, ']');
 }
 
-void host_out(const struct host_view *host, const struct host_history *history, int64_t now_ms,
+static const char *robots_state_name(const struct robots_view *robots)
+{
+	switch (robots->state) {
+	case ROBOTS_LOADING:
+		return "loading";
+	case ROBOTS_KNOWN:
+		return robots->missing ? "missing" : "known";
+	case ROBOTS_SILENT:
+		return "unreachable";
+	default:
+		return "expired";
+	}
+}
+
+static void robots_out(const struct host_details *details, struct json_out *out)
+{
+	const struct robots_view *robots = &details->robots;
+
+	if (!details->robots_asked) {
+		json_out_null(out, "robots");
+		return;
+	}
+	json_out_object(out, "robots");
+	json_out_text(out, "state", robots_state_name(robots));
+	json_out_int(out, "status", robots->status);
+	json_out_instant(out, "fetched_at", robots->fetched_wall_ms);
+	instant_out(out, "until", robots->left_ms);
+	if (robots->delay_ms < 0)
+		json_out_null(out, "crawl_delay_ms");
+	else
+		json_out_int(out, "crawl_delay_ms", robots->delay_ms);
+	json_out_int(out, "sitemaps", (int64_t)robots->sitemaps);
+	json_out_end(out, '}');
+}
+
+void host_out(const struct host_view *host, const struct host_details *details, int64_t now_ms,
 	      struct json_out *out)
 {
 	json_out_object(out, NULL);
@@ -104,8 +139,10 @@ void host_out(const struct host_view *host, const struct host_history *history, 
 	json_out_instant(out, "last_error_at",
 			 host->last_err ? clock_wall_ms() - host->last_err_ago_ms : 0);
 	totals_out(host, out);
-	if (history)
-		history_out(history, now_ms, out);
+	if (details) {
+		robots_out(details, out);
+		history_out(&details->history, now_ms, out);
+	}
 	json_out_end(out, '}');
 }
 
@@ -118,18 +155,20 @@ void host_show(struct request *request)
 {
 	struct buf body = BUF(REPLY_BYTES_MAX);
 	struct json_out out = JSON_OUT(&body);
-	struct host_history history;
+	struct robots_cache *robots = fetcher_robots(api_of(request)->fetcher);
+	const char *key = request_param(request, "key");
+	struct host_details details;
 	int64_t now_ms = clock_ms();
 	struct host_view view;
 	struct err err;
 
-	if (hosts_get(hosts_of(request), request_param(request, "key"), now_ms, &view, &history,
-		      &err)) {
+	if (hosts_get(hosts_of(request), key, now_ms, &view, &details.history, &err)) {
 		problem_hint(request, "GET /v1/hosts; keys look like https:example.com:443");
 		reply_problem(request, &err);
 		return;
 	}
-	host_out(&view, &history, now_ms, &out);
+	details.robots_asked = robots_cache_look(robots, key, now_ms, &details.robots);
+	host_out(&view, &details, now_ms, &out);
 	reply_json(request, 200, &body);
 }
 

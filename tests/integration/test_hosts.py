@@ -190,19 +190,10 @@ def park(jobs, origin, **envelope):
     return job["id"]
 
 
-def waiting_of(jobs, job_id):
-    """Asks until the job says what it waits for."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if waiting := jobs.job(job_id)["waiting"]:
-            return waiting
-    raise AssertionError(f"{job_id} waits for nothing")
-
-
 def test_a_parked_job_says_why_and_holds_nothing(jobs, origin):
     """circuit-open, the host, no end that is known; no attempt is made, no transfer held."""
     job = park(jobs, origin)
-    assert waiting_of(jobs, job) == {"reason": "circuit-open", "host": origin.key, "until": None}
+    assert jobs.waiting(job) == {"reason": "circuit-open", "host": origin.key, "until": None}
     host = host_of(jobs, origin)
     assert (host["in_flight"], host["queued"]) == (0, 1)
     assert jobs.get("/v1/pool").json()["stepping"] == 0
@@ -216,7 +207,7 @@ def test_a_throttled_job_says_until_when(jobs, origin):
     origin.at("/", status(429, retry_after=30))
     job = jobs.submit("scrape", {"urls": [origin.url + "/"]})
     origin.wait_for("/")
-    waiting = waiting_of(jobs, job["id"])
+    waiting = jobs.waiting(job["id"])
     assert (waiting["reason"], waiting["host"]) == ("throttled", origin.key)
     assert waiting["until"] > jobs.job(job["id"])["created_at"]
     jobs.move(job["id"], "cancel")
@@ -226,7 +217,7 @@ def test_a_refused_job_says_that_it_is_blocked(jobs, origin):
     """Ten of ten refused: the rest waits a quarter of an hour."""
     urls = [origin.at(f"/{n}", status(403)) for n in range(12)]
     job = jobs.submit("scrape", {"urls": urls, "concurrency": 1, "per_host": 1})
-    waiting = waiting_of(jobs, job["id"])
+    waiting = jobs.waiting(job["id"])
     assert (waiting["reason"], waiting["host"]) == ("blocked", origin.key)
     assert sum(origin.counts().values()) == 10
     jobs.move(job["id"], "cancel")
@@ -235,7 +226,7 @@ def test_a_refused_job_says_that_it_is_blocked(jobs, origin):
 def test_the_timeout_stands_while_a_job_is_parked(jobs, origin):
     """Parked for longer than its timeout, it completes all the same."""
     job = park(jobs, origin, timeout="2s")
-    waiting_of(jobs, job)
+    jobs.waiting(job)
     still = jobs.get(f"/v1/jobs/{job}?wait=4s").json()  # twice its timeout
     assert still["state"] == "running"
     jobs.post(f"/v1/hosts/{origin.key}/reset")
@@ -253,7 +244,7 @@ def test_a_parked_job_lends_its_place(start_daemon, origin):
     """One job may run at once: while it is parked another one runs; then it goes on."""
     daemon = start_daemon("--allow-net", "127.0.0.0/8", "--active-max", "1")
     job = park(daemon.client, origin)
-    waiting_of(daemon.client, job)
+    daemon.client.waiting(job)
     with Origin() as other:
         assert fetch(daemon.client, other.url + "/")["state"] == "completed"
     assert daemon.client.job(job)["state"] == "running"
@@ -311,7 +302,7 @@ def test_a_parked_job_is_parked_again_after_a_kill(start_daemon, origin):
     row_after(daemon, origin, None)
     daemon.kill()
     daemon.start()
-    assert waiting_of(daemon.client, job)["reason"] == "circuit-open"
+    assert daemon.client.waiting(job)["reason"] == "circuit-open"
     assert origin.count("/parked") == 0
     daemon.client.post(f"/v1/hosts/{origin.key}/reset")
     assert daemon.client.ended(job)["state"] == "completed"

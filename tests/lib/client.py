@@ -10,6 +10,7 @@ Nothing here sleeps: waiting is the daemon's long poll, or reading an event stre
 import http.client
 import json
 import socket
+import time
 import urllib.parse
 
 import contract
@@ -189,6 +190,14 @@ class Client:
 
     def attempts(self, job_id):
         return self.get(f"/v1/jobs/{job_id}/attempts").json()["items"]
+
+    def waiting(self, job_id):
+        """Asks until a job says what it waits for."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            if waiting := self.job(job_id)["waiting"]:
+                return waiting
+        raise AssertionError(f"{job_id} waits for nothing")
 
     def reached(self, job_id, state):
         """Waits until a job's log tells that it has been in a state."""

@@ -17,6 +17,7 @@ import threading
 import time
 
 PATIENCE_S = 60
+ROBOTS = "/robots.txt"
 
 
 # ---- acts: what one request gets ----
@@ -147,9 +148,9 @@ class Origin:
         self.released = threading.Event()
         self.closing = False
         self.otherwise = page(latency_s=latency_s)
-        self.acts = {}
         self.requests = collections.Counter()
         self.headers = {}  # of the last request for a path
+        self.acts = {ROBOTS: [status(404)]}
         self.news = threading.Condition()
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -186,8 +187,9 @@ class Origin:
             return self.requests[path]
 
     def counts(self):
+        """Of all paths but /robots.txt."""
         with self.news:
-            return dict(self.requests)
+            return {path: count for path, count in self.requests.items() if path != ROBOTS}
 
     def wait_for(self, path, count=1):
         with self.news:
@@ -196,5 +198,8 @@ class Origin:
 
     def wait_for_total(self, count):
         with self.news:
-            came = self.news.wait_for(lambda: self.requests.total() >= count, PATIENCE_S)
-        assert came, f"{self.requests.total()} requests came, not {count}"
+            came = self.news.wait_for(lambda: self._total() >= count, PATIENCE_S)
+        assert came, f"{self._total()} requests came, not {count}"
+
+    def _total(self):
+        return self.requests.total() - self.requests[ROBOTS]
