@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A host that answers 429 for ever: a fetch without a deadline gives up after so many. */
 enum { THROTTLES_MAX = 10 };
@@ -188,15 +189,35 @@ static struct transfer *transfer_take(struct fetcher *fetcher)
 	return fetcher->idle_count ? fetcher->idle[--fetcher->idle_count] : transfer_new();
 }
 
+/* Is there a header of the same name among those up to `last`? */
+static bool header_replaced(const struct curl_slist *headers, const struct curl_slist *last,
+			    const char *line)
+{
+	size_t len = strcspn(line, ":;");
+
+	for (;; headers = headers->next) {
+		if (strncasecmp(headers->data, line, len) == 0 &&
+		    strcspn(headers->data, ":;") == len)
+			return true;
+		if (headers == last)
+			return false;
+	}
+}
+
 /* Those of the stages, and behind them copies of the request's own. */
 static int headers_make(struct fetch *fetch)
 {
+	const struct curl_slist *last;
+
 	if (stage_headers(fetch))
 		goto fail;
 	if (!fetch->sent)
 		return 0;
+	for (last = fetch->sent; last->next;)
+		last = last->next;
 	for (struct curl_slist *at = fetch->request.headers; at; at = at->next)
-		if (!curl_slist_append(fetch->sent, at->data))
+		if (!header_replaced(fetch->sent, last, at->data) &&
+		    !curl_slist_append(fetch->sent, at->data))
 			goto fail;
 	return 0;
 fail:

@@ -60,6 +60,7 @@ struct fetch {
 	size_t body_bytes_max;
 	bool keep_redirects, insecure, http2;
 	unsigned pool; /* of the loop */
+	struct cookies *cookies;
 	enum fetch_flow (*on_body)(void *ctx, const struct fetch_answer *answer, const char *bytes,
 				   size_t len);
 	void (*on_progress)(void *ctx, const struct fetch_progress *progress);

@@ -8,6 +8,7 @@
 #include "net/attempt.h"
 
 #include "base/limits.h"
+#include "net/cookies.h"
 #include "net/robots_cache.h"
 
 #include <assert.h>
@@ -156,6 +157,7 @@ static void fetch_free(struct fetch *fetch)
 {
 	request_done(&fetch->request);
 	fetch_result_free(fetch->result);
+	cookies_free(fetch->cookies);
 	free(fetch);
 }
 
@@ -173,6 +175,7 @@ static void fetch_adopt(struct fetch *fetch, const struct fetch_request *request
 	fetch->insecure = request->insecure;
 	fetch->http2 = request->http2;
 	fetch->pool = (unsigned)request->class * 4 + request->insecure * 2u + request->http2;
+	fetch->cookies = cookies_share(request->cookies);
 	fetch->on_body = request->on_body;
 	fetch->on_progress = request->on_progress;
 	fetch->item = (struct hosts_item){

@@ -41,6 +41,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cookies;
 struct fetch;
 struct fetcher;
 struct guard;
@@ -122,6 +123,9 @@ struct fetch_request {
 	/* The product token under which robots.txt is obeyed, at most ROBOTS_TOKEN_BYTES_MAX
 	 * of it; NULL: robots.txt is not asked.  Each hop passes it: ERR_FETCH_ROBOTS. */
 	const char *robots;
+	/* The jar that each hop sends from and keeps in; shared.  NULL: no cookies, but those
+	 * of a Cookie header among `headers`. */
+	struct cookies *cookies;
 	bool insecure; /* TLS is not verified: only where the operator allows it */
 	bool http2;    /* where TLS negotiates it; else HTTP/1.1, as by default */
 

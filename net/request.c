@@ -127,6 +127,19 @@ static int add_header(struct request *request, const struct fetch_header *header
 	return headers_add(&request->headers, header->name, header->value, err);
 }
 
+const char *request_header(const struct request *request, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const struct curl_slist *at = request->headers; at; at = at->next) {
+		const char *end = at->data + len;
+
+		if (strncasecmp(at->data, name, len) == 0 && (*end == ':' || *end == ';'))
+			return *end == ':' ? end + 1 + strspn(end + 1, " ") : end + 1;
+	}
+	return NULL;
+}
+
 int request_init(struct request *request, const struct fetch_request *from,
 		 const struct guard *guard, struct err *err)
 {

@@ -36,6 +36,9 @@ int request_init(struct request *request, const struct fetch_request *from,
 		 const struct guard *guard, struct err *err);
 void request_done(struct request *request);
 
+/* The value of the first header of that name, in any case; NULL: there is none. */
+const char *request_header(const struct request *request, const char *name);
+
 /* A header line at the end of a list, checked. */
 int headers_add(struct curl_slist **headers, const char *name, const char *value, struct err *err);
 

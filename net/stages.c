@@ -3,6 +3,7 @@
 #include "net/stages.h"
 
 #include "net/attempt.h"
+#include "net/cookies_stage.h"
 #include "net/robots_stage.h"
 
 enum admit stage_admit(struct fetch *fetch)
@@ -17,14 +18,13 @@ void stage_let_go(struct fetch *fetch)
 
 int stage_headers(struct fetch *fetch)
 {
-	(void)fetch;
-	return 0;
+	return cookies_headers(fetch);
 }
 
 void stage_head(struct fetch *fetch, int status)
 {
-	(void)fetch;
 	(void)status;
+	cookies_head(fetch);
 }
 
 void stage_answer(struct fetch *fetch)

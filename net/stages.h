@@ -33,8 +33,8 @@ enum admit stage_admit(struct fetch *fetch);
 /* A fetch that is held was cancelled, or its deadline has passed: forget it. */
 void stage_let_go(struct fetch *fetch);
 
-/* Just before a transfer: headers besides those of the request, each with
- * attempt_header(fetch, name, value).  -1: no memory. */
+/* Just before a transfer: headers besides those of the request, or in place of those that
+ * have the same name, each with attempt_header(fetch, name, value).  -1: no memory. */
 int stage_headers(struct fetch *fetch);
 
 /* The head of an answer is complete (status 200 or above), its body has not come yet:
