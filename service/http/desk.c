@@ -57,7 +57,9 @@ int desk_new(struct desk **ret_desk, struct err *err)
 		return err_set(err, ERR_NO_MEMORY, "no memory for the desk");
 	lock_init(&desk->lock, LOCK_LEAF);
 	cond_init(&desk->some);
+	lock_take(&desk->lock);
 	desk->last = &desk->first;
+	lock_drop(&desk->lock);
 	rc = pthread_create(&desk->thread, NULL, desk_main, desk);
 	if (rc) {
 		cond_done(&desk->some);
