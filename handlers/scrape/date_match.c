@@ -29,20 +29,18 @@ static const char *format_match(const struct matching *matching, const char *for
 static const char *const months[LOCALES][12] = {
 	[LOCALE_EN] = {"january", "february", "march", "april", "may", "june", "july", "august",
 		       "september", "october", "november", "december"},
-	[LOCALE_DE] = {"januar", "februar", "m\xC3\xA4rz", "april", "mai", "juni", "juli", "august",
+	[LOCALE_DE] = {"januar", "februar", "märz", "april", "mai", "juni", "juli", "august",
 		       "september", "oktober", "november", "dezember"},
 	[LOCALE_ES] = {"enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto",
 		       "septiembre", "octubre", "noviembre", "diciembre"},
-	[LOCALE_FR] = {"janvier", "f\xC3\xA9vrier", "mars", "avril", "mai", "juin", "juillet",
-		       "ao\xC3\xBBt", "septembre", "octobre", "novembre",
-		       "d\xC3\xA9"
-		       "cembre"},
+	[LOCALE_FR] = {"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août",
+		       "septembre", "octobre", "novembre", "décembre"},
 	[LOCALE_IT] = {"gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio",
 		       "agosto", "settembre", "ottobre", "novembre", "dicembre"},
 	[LOCALE_NL] = {"januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus",
 		       "september", "oktober", "november", "december"},
-	[LOCALE_PT] = {"janeiro", "fevereiro", "mar\xC3\xA7o", "abril", "maio", "junho", "julho",
-		       "agosto", "setembro", "outubro", "novembro", "dezembro"},
+	[LOCALE_PT] = {"janeiro", "fevereiro", "março", "abril", "maio", "junho", "julho", "agosto",
+		       "setembro", "outubro", "novembro", "dezembro"},
 };
 
 static size_t word_len(const char *text, size_t len)

@@ -131,20 +131,20 @@ size_t number_find(const char *text, size_t len, enum locale locale, char into[N
 {
 	const char *end = text + len, *at;
 	struct digits digits;
-	size_t n = 0, exponent;
+	size_t n = 0, first, exponent;
 
 	if (!digits_find(text, len, locale, &digits))
 		return 0;
 	if (is_negative(text, digits.start))
 		into[n++] = '-';
-	at = digits.start;
-	while (at + 1 < digits.stop && *at == '0' && is_digit(at + 1, digits.stop))
-		at++; /* JSON has no leading zeros */
-	for (; at < digits.stop && n + 1 < NUMBER_TEXT_MAX; at++) {
-		if (isdigit((unsigned char)*at))
-			into[n++] = *at;
-		else if (at == digits.decimal)
-			into[n++] = '.';
+	first = n;
+	for (at = digits.start; at < digits.stop && n + 1 < NUMBER_TEXT_MAX; at++) {
+		bool digit = isdigit((unsigned char)*at);
+
+		if (digit && n == first + 1 && into[first] == '0')
+			n = first; /* JSON has no leading zeros */
+		if (digit || at == digits.decimal)
+			into[n++] = digit ? *at : '.';
 	}
 	exponent = exponent_at(digits.stop, end);
 	if (at < digits.stop || n + exponent >= NUMBER_TEXT_MAX)

@@ -51,6 +51,8 @@ static void numbers_without_a_language(void **state)
 		 "-7.5", LOCALE_NONE},
 		{"A4-80", "4", LOCALE_NONE},
 		{"007", "7", LOCALE_NONE},
+		{"-0.234.567,89", "-234567.89", LOCALE_NONE},
+		{"000", "0", LOCALE_NONE},
 		{"0.5", "0.5", LOCALE_NONE},
 		{"4e2", "4e2", LOCALE_NONE},
 		{"1.5E-3", "1.5E-3", LOCALE_NONE},
