@@ -54,7 +54,10 @@ static const char *string_take(const char *at, const char *end, struct value *re
 	bool escapes;
 	const char *stop = string_end(at + 1, end, &escapes);
 
-	*ret = (struct value){VALUE_TEXT, escapes, at + 1, (size_t)(stop - at - 1), {0}};
+	*ret = (struct value){.kind = VALUE_TEXT,
+			      .form = escapes ? TEXT_ESCAPED : TEXT_PLAIN,
+			      .at = at + 1,
+			      .len = (size_t)(stop - at - 1)};
 	return stop < end ? stop + 1 : end;
 }
 
