@@ -34,7 +34,7 @@ int cookies_headers(struct fetch *fetch)
 	if (!fetch->cookies)
 		return 0;
 	if (hop_url(fetch, &arena, &url) == 0) {
-		cookies_send(fetch->cookies, &url, request_header(&fetch->request, "cookie"),
+		cookies_send(fetch->cookies, &url, request_own_header(&fetch->request, "cookie"),
 			     clock_wall_ms() / 1000, &value);
 		rc = buf_ok(&value) ? 0 : -1;
 	}

@@ -127,7 +127,7 @@ static int add_header(struct request *request, const struct fetch_header *header
 	return headers_add(&request->headers, header->name, header->value, err);
 }
 
-const char *request_header(const struct request *request, const char *name)
+const char *request_own_header(const struct request *request, const char *name)
 {
 	size_t len = strlen(name);
 

@@ -37,7 +37,7 @@ int request_init(struct request *request, const struct fetch_request *from,
 void request_done(struct request *request);
 
 /* The value of the first header of that name, in any case; NULL: there is none. */
-const char *request_header(const struct request *request, const char *name);
+const char *request_own_header(const struct request *request, const char *name);
 
 /* A header line at the end of a list, checked. */
 int headers_add(struct curl_slist **headers, const char *name, const char *value, struct err *err);
