@@ -157,6 +157,11 @@ enum {
 	ROBOTS_SILENT_MS_MIN      = 30 * 1000,        /* unreachable: asked again after that, twice that, … */
 	ROBOTS_SILENT_MS_MAX      = 3600 * 1000,
 	CRAWL_DELAY_MS_MAX        = 300 * 1000,       /* longer would be a way to stop a crawl for ever */
+	SITEMAP_BYTES_MAX         = 50 * 1024 * 1024, /* sitemaps.org: a file, decompressed */
+	SITEMAP_URLS_MAX          = 50000,            /* likewise, of entries in a file */
+	SITEMAP_TOKEN_BYTES_MAX   = 128 * 1024,       /* of XML without an event; expat reads it again each time */
+	SITEMAP_DEPTH_MAX         = 3,                /* indexes of indexes; one level is what the protocol has */
+	SITEMAP_FILES_MAX         = 50000,            /* of one crawl: those of one index */
 	GUARD_ALLOW_MAX           = 64,               /* --allow-net, each looked at for each address */
 	GUARD_OWN_MAX             = 64,               /* our listening addresses, by interface */
 	HOSTS_MAX                 = 100000,
