@@ -282,13 +282,138 @@ static void raw_start(struct builder *b, struct token *token)
 	rules_raw_text(b, token, STATE_RAWTEXT);
 }
 
-static bool body_start(struct builder *b, struct token *token)
+/* ---- <html>, and those that need a line or two ---- */
+
+static void html_again(struct builder *b, struct token *token)
 {
-	switch (token->tag) {
-	case HTML_TAG_HTML:
-		if (b->open_tags[HTML_TAG_TEMPLATE] == 0)
-			element_attrs_add(b, b->open[0], token);
-		break;
+	if (b->open_tags[HTML_TAG_TEMPLATE] == 0)
+		element_attrs_add(b, b->open[0], token);
+}
+
+static void noscript_start(struct builder *b, struct token *token)
+{
+	if (b->limits.scripting)
+		raw_start(b, token);
+	else
+		body_insert(b, token);
+}
+
+static void marked_start(struct builder *b, struct token *token)
+{
+	body_insert(b, token);
+	format_marker(b);
+	b->frameset_ok = false;
+}
+
+static void image_start(struct builder *b, struct token *token)
+{
+	token->tag = HTML_TAG_IMG;
+	token->text = (struct slice){"img", 3};
+	void_start(b, token);
+}
+
+/* <param> and its like */
+static void childless_start(struct builder *b, struct token *token)
+{
+	element_insert_void(b, token);
+}
+
+static void math_start(struct builder *b, struct token *token)
+{
+	foreign_root(b, token, HTML_SPACE_MATH);
+}
+
+static void svg_start(struct builder *b, struct token *token)
+{
+	foreign_root(b, token, HTML_SPACE_SVG);
+}
+
+/* Parts of tables and documents that stand alone. */
+static void start_ignored(struct builder *b, struct token *token)
+{
+	(void)b;
+	(void)token;
+}
+
+static void ordinary_start(struct builder *b, struct token *token)
+{
+	if (html_tag_flags(token->tag) & TAG_BLOCK) {
+		close_p(b);
+		element_insert(b, token);
+	} else if (html_tag_flags(token->tag) & TAG_FORMAT) {
+		format_start(b, token);
+	} else {
+		b->selected |= token->tag == HTML_TAG_SELECTEDCONTENT;
+		body_insert(b, token);
+	}
+}
+
+static void (*const starts[HTML_TAGS])(struct builder *b, struct token *token) = {
+	[HTML_TAG_HTML] = html_again,
+	[HTML_TAG_BODY] = second_body,
+	[HTML_TAG_FRAMESET] = late_frameset,
+	[HTML_TAG_H1] = heading_start,
+	[HTML_TAG_H2] = heading_start,
+	[HTML_TAG_H3] = heading_start,
+	[HTML_TAG_H4] = heading_start,
+	[HTML_TAG_H5] = heading_start,
+	[HTML_TAG_H6] = heading_start,
+	[HTML_TAG_PRE] = pre_start,
+	[HTML_TAG_LISTING] = pre_start,
+	[HTML_TAG_FORM] = form_start,
+	[HTML_TAG_LI] = item_start,
+	[HTML_TAG_DD] = item_start,
+	[HTML_TAG_DT] = item_start,
+	[HTML_TAG_PLAINTEXT] = raw_start,
+	[HTML_TAG_TEXTAREA] = raw_start,
+	[HTML_TAG_XMP] = raw_start,
+	[HTML_TAG_IFRAME] = raw_start,
+	[HTML_TAG_NOEMBED] = raw_start,
+	[HTML_TAG_NOSCRIPT] = noscript_start,
+	[HTML_TAG_BUTTON] = button_start,
+	[HTML_TAG_A] = a_start,
+	[HTML_TAG_NOBR] = nobr_start,
+	[HTML_TAG_APPLET] = marked_start,
+	[HTML_TAG_MARQUEE] = marked_start,
+	[HTML_TAG_OBJECT] = marked_start,
+	[HTML_TAG_TABLE] = table_start,
+	[HTML_TAG_IMAGE] = image_start,
+	[HTML_TAG_AREA] = void_start,
+	[HTML_TAG_BR] = void_start,
+	[HTML_TAG_EMBED] = void_start,
+	[HTML_TAG_IMG] = void_start,
+	[HTML_TAG_KEYGEN] = void_start,
+	[HTML_TAG_WBR] = void_start,
+	[HTML_TAG_INPUT] = input_start,
+	[HTML_TAG_PARAM] = childless_start,
+	[HTML_TAG_SOURCE] = childless_start,
+	[HTML_TAG_TRACK] = childless_start,
+	[HTML_TAG_HR] = hr_start,
+	[HTML_TAG_SELECT] = select_start,
+	[HTML_TAG_OPTION] = option_start,
+	[HTML_TAG_OPTGROUP] = option_start,
+	[HTML_TAG_RB] = ruby_start,
+	[HTML_TAG_RTC] = ruby_start,
+	[HTML_TAG_RP] = ruby_start,
+	[HTML_TAG_RT] = ruby_start,
+	[HTML_TAG_MATH] = math_start,
+	[HTML_TAG_SVG] = svg_start,
+	[HTML_TAG_CAPTION] = start_ignored,
+	[HTML_TAG_COL] = start_ignored,
+	[HTML_TAG_COLGROUP] = start_ignored,
+	[HTML_TAG_FRAME] = start_ignored,
+	[HTML_TAG_HEAD] = start_ignored,
+	[HTML_TAG_TBODY] = start_ignored,
+	[HTML_TAG_TD] = start_ignored,
+	[HTML_TAG_TFOOT] = start_ignored,
+	[HTML_TAG_TH] = start_ignored,
+	[HTML_TAG_THEAD] = start_ignored,
+	[HTML_TAG_TR] = start_ignored,
+};
+
+static bool belongs_to_head(enum html_tag tag)
+{
+	switch (tag) {
 	case HTML_TAG_BASE:
 	case HTML_TAG_BASEFONT:
 	case HTML_TAG_BGSOUND:
@@ -299,131 +424,20 @@ static bool body_start(struct builder *b, struct token *token)
 	case HTML_TAG_STYLE:
 	case HTML_TAG_TEMPLATE:
 	case HTML_TAG_TITLE:
-		return rule_in_head(b, token);
-	case HTML_TAG_BODY:
-		second_body(b, token);
-		break;
-	case HTML_TAG_FRAMESET:
-		late_frameset(b, token);
-		break;
-	case HTML_TAG_H1:
-	case HTML_TAG_H2:
-	case HTML_TAG_H3:
-	case HTML_TAG_H4:
-	case HTML_TAG_H5:
-	case HTML_TAG_H6:
-		heading_start(b, token);
-		break;
-	case HTML_TAG_PRE:
-	case HTML_TAG_LISTING:
-		pre_start(b, token);
-		break;
-	case HTML_TAG_FORM:
-		form_start(b, token);
-		break;
-	case HTML_TAG_LI:
-	case HTML_TAG_DD:
-	case HTML_TAG_DT:
-		item_start(b, token);
-		break;
-	case HTML_TAG_PLAINTEXT:
-	case HTML_TAG_TEXTAREA:
-	case HTML_TAG_XMP:
-	case HTML_TAG_IFRAME:
-	case HTML_TAG_NOEMBED:
-		raw_start(b, token);
-		break;
-	case HTML_TAG_NOSCRIPT:
-		if (b->limits.scripting)
-			raw_start(b, token);
-		else
-			body_insert(b, token);
-		break;
-	case HTML_TAG_BUTTON:
-		button_start(b, token);
-		break;
-	case HTML_TAG_A:
-		a_start(b, token);
-		break;
-	case HTML_TAG_NOBR:
-		nobr_start(b, token);
-		break;
-	case HTML_TAG_APPLET:
-	case HTML_TAG_MARQUEE:
-	case HTML_TAG_OBJECT:
-		body_insert(b, token);
-		format_marker(b);
-		b->frameset_ok = false;
-		break;
-	case HTML_TAG_TABLE:
-		table_start(b, token);
-		break;
-	case HTML_TAG_IMAGE:
-		token->tag = HTML_TAG_IMG;
-		token->text = (struct slice){"img", 3};
-		void_start(b, token);
-		break;
-	case HTML_TAG_AREA:
-	case HTML_TAG_BR:
-	case HTML_TAG_EMBED:
-	case HTML_TAG_IMG:
-	case HTML_TAG_KEYGEN:
-	case HTML_TAG_WBR:
-		void_start(b, token);
-		break;
-	case HTML_TAG_INPUT:
-		input_start(b, token);
-		break;
-	case HTML_TAG_PARAM:
-	case HTML_TAG_SOURCE:
-	case HTML_TAG_TRACK:
-		element_insert_void(b, token);
-		break;
-	case HTML_TAG_HR:
-		hr_start(b, token);
-		break;
-	case HTML_TAG_SELECT:
-		select_start(b, token);
-		break;
-	case HTML_TAG_OPTION:
-	case HTML_TAG_OPTGROUP:
-		option_start(b, token);
-		break;
-	case HTML_TAG_RB:
-	case HTML_TAG_RTC:
-	case HTML_TAG_RP:
-	case HTML_TAG_RT:
-		ruby_start(b, token);
-		break;
-	case HTML_TAG_MATH:
-		foreign_root(b, token, HTML_SPACE_MATH);
-		break;
-	case HTML_TAG_SVG:
-		foreign_root(b, token, HTML_SPACE_SVG);
-		break;
-	case HTML_TAG_CAPTION:
-	case HTML_TAG_COL:
-	case HTML_TAG_COLGROUP:
-	case HTML_TAG_FRAME:
-	case HTML_TAG_HEAD:
-	case HTML_TAG_TBODY:
-	case HTML_TAG_TD:
-	case HTML_TAG_TFOOT:
-	case HTML_TAG_TH:
-	case HTML_TAG_THEAD:
-	case HTML_TAG_TR:
-		break;
+		return true;
 	default:
-		if (html_tag_flags(token->tag) & TAG_BLOCK) {
-			close_p(b);
-			element_insert(b, token);
-		} else if (html_tag_flags(token->tag) & TAG_FORMAT) {
-			format_start(b, token);
-		} else {
-			b->selected |= token->tag == HTML_TAG_SELECTEDCONTENT;
-			body_insert(b, token);
-		}
+		return false;
 	}
+}
+
+static bool body_start(struct builder *b, struct token *token)
+{
+	if (belongs_to_head(token->tag))
+		return rule_in_head(b, token);
+	if (starts[token->tag])
+		starts[token->tag](b, token);
+	else
+		ordinary_start(b, token);
 	return false;
 }
 
