@@ -5,6 +5,7 @@
  *   crawl_seeds.c   phase 0: what the spec names becomes parts
  *   crawl_from.c    and the URLs out of another job's results
  *   crawl_lane.c    phase 1: fetch, parse, tell; links become parts
+ *   lane_hosts.c    and no host holds all of it up
  *
  * Threads    a struct lane is its lane's; the rest of a crawl is constant in phase 1.
  */
@@ -13,6 +14,7 @@
 
 #include "base/buf.h"
 #include "handlers/run.h"
+#include "handlers/scrape/lane_hosts.h"
 #include "handlers/scrape/scrape.h"
 #include "handlers/scrape/tally.h"
 #include "handlers/scrape/visit.h"
@@ -39,6 +41,9 @@ struct lane {
 	struct links links;  /* of telling, and the texts of its visit */
 	struct arena begins; /* the visit whose fetch begins */
 	struct buf input;    /* a part's, on its way into the house */
+	struct lane_hosts hosts;
+	unsigned put_off; /* parts of hosts that have enough, in this step; many end it */
+	bool timer;	  /* it will look again */
 	struct tally tally;
 };
 

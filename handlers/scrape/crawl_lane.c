@@ -19,6 +19,10 @@
 enum {
 	PAGES_PER_STEP = 4, /* a page of 100 KB parses in about a millisecond */
 	BEGINS_BYTES_MAX = 64 * 1024,
+	PUT_OFF_PER_STEP = 8, /* then others have their turn, and the lane looks again soon */
+	LOOK_AGAIN_MS = 50,
+	TIMER_TAG = 0, /* its kind tells it from a fetch */
+	PUT_OFF_MS = 3000,
 };
 
 int lane_init(struct lane *lane, unsigned slots, struct err *err)
@@ -205,7 +209,12 @@ static enum run_answer page_take(struct run *run, struct crawl *crawl, unsigned 
 
 	if (!run_completion(run, index, &completion))
 		return RUN_LATER;
+	if (completion.kind == COMPLETION_TIMER) {
+		lane->timer = false;
+		return RUN_OK;
+	}
 	part = lane->parts[completion.tag];
+	lane_host_ended(&lane->hosts, part->group, clock_ms());
 	lane->free_slots[lane->free_count++] = (unsigned)completion.tag;
 	if (completion.fetch->err.code == ERR_CANCELLED)
 		run_part_release(run, index, part); /* the attempt ends; the next goes on here */
@@ -262,6 +271,18 @@ static enum run_answer fetch_next(struct run *run, struct crawl *crawl, unsigned
 	lane->end = answer == RUN_END;
 	if (answer != RUN_OK)
 		return answer;
+	switch (lane_host_turn(&lane->hosts, part->group, lane->slots, clock_ms())) {
+	case TURN_NOW:
+		break;
+	case TURN_SOON:
+		lane->put_off = PUT_OFF_PER_STEP;
+		run_part_release(run, index, part);
+		return RUN_OK;
+	case TURN_LATER:
+		lane->put_off++;
+		run_part_retry(run, index, part, clock_wall_ms() + PUT_OFF_MS);
+		return RUN_OK;
+	}
 	arena_clear(&lane->begins);
 	if (request_fill(crawl->plan, part, &lane->begins, &request, err))
 		return RUN_ERROR;
@@ -274,7 +295,24 @@ static enum run_answer fetch_next(struct run *run, struct crawl *crawl, unsigned
 	}
 	lane->parts[slot] = part;
 	lane->free_count--;
+	lane_host_began(&lane->hosts, part->group, clock_ms());
 	return RUN_OK;
+}
+
+/* Fills the lane.  RUN_OK: as far as it goes now. */
+static enum run_answer fetches_begin(struct run *run, struct crawl *crawl, unsigned index,
+				     struct err *err)
+{
+	struct lane *lane = &crawl->lanes[index];
+	enum run_answer answer = RUN_OK;
+
+	lane->put_off = 0;
+	while (answer == RUN_OK && !lane->end && lane->free_count > 0 &&
+	       lane->put_off < PUT_OFF_PER_STEP)
+		answer = fetch_next(run, crawl, index, err);
+	if (lane->put_off == PUT_OFF_PER_STEP && !lane->timer)
+		lane->timer = run_timer(run, index, LOOK_AGAIN_MS, TIMER_TAG) == RUN_OK;
+	return answer;
 }
 
 enum step lane_crawl(struct run *run, struct crawl *crawl, unsigned index, struct err *err)
@@ -291,11 +329,7 @@ enum step lane_crawl(struct run *run, struct crawl *crawl, unsigned index, struc
 		return STEP_FAIL;
 	if (answer == RUN_FULL)
 		return STEP_WAIT;
-	do {
-		if (lane->end || lane->free_count == 0)
-			break;
-		answer = fetch_next(run, crawl, index, err);
-	} while (answer == RUN_OK);
+	answer = fetches_begin(run, crawl, index, err);
 	if (answer == RUN_ERROR)
 		return STEP_FAIL;
 	if (lane->end && lane->free_count == lane->slots && !lane->telling.part)

@@ -40,14 +40,15 @@ void tally_load(struct tally *tally, const void *blob, size_t len)
 static struct tally_host *host_of(struct tally *tally, const char *key)
 {
 	struct tally_host *host;
+	size_t len = strlen(key);
 
 	for (uint32_t i = 0; i < tally->hosts_count; i++)
 		if (strcmp(tally->hosts[i].key, key) == 0)
 			return &tally->hosts[i];
-	if (tally->hosts_count == TALLY_HOSTS_MAX || !*key || strlen(key) >= TALLY_HOST_BYTES_MAX)
+	if (tally->hosts_count == TALLY_HOSTS_MAX || len == 0 || len >= TALLY_HOST_BYTES_MAX)
 		return &tally->others;
 	host = &tally->hosts[tally->hosts_count++];
-	strcpy(host->key, key);
+	memcpy(host->key, key, len + 1);
 	return host;
 }
 

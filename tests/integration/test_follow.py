@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """follow: a crawl from one URL through the links it finds."""
 import pytest
-from origin import hang, page, redirect, status
+from origin import Origin, hang, page, redirect, status
 from sites import Site, canonical
 
 ONCE = {"max_attempts": 1}
@@ -109,6 +109,24 @@ def test_credentials_do_not_follow_links_to_other_hosts(jobs, origin):
     crawl(jobs, origin.url + "/", {"scope": "any"}, headers={"Authorization": "Bearer x"})
     assert origin.headers["/y"]["Authorization"] == "Bearer x"
     assert origin.headers["/x"]["Authorization"] is None
+
+
+# ---- many hosts ----
+
+def test_a_host_that_does_not_answer_does_not_hold_up_others(jobs, origin):
+    """Eight fetches at once, a hundred pages at a host that hangs, found first, and a hundred
+    at one that answers: all of these are there before the first of those."""
+    with Origin() as live:
+        dead = [origin.at(f"/{n}", hang(origin)) for n in range(100)]
+        links = "".join(f"<a href={url}>x</a>" for url in dead)
+        more = "".join(f"<a href={live.url}/{n}>x</a>" for n in range(100))
+        job = jobs.submit("scrape", {"urls": [live.at("/hub", page(links + more))],
+                                     "follow": {"scope": "any"}, "concurrency": 8, "per_host": 8})
+        live.wait_for_total(101)
+        assert jobs.job(job["id"])["state"] == "running"
+        origin.released.set()
+        assert jobs.ended(job["id"])["counts"] == {"items": 201, "failed": 0}
+        assert set(origin.counts().values()) == set(live.counts().values()) == {1}
 
 
 # ---- progress ----
