@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "handlers/run.h"
+#include "handlers/scrape/jar.h"
 #include "handlers/scrape/lane_hosts.h"
 #include "handlers/scrape/scrape.h"
 #include "handlers/scrape/tally.h"
@@ -63,6 +64,7 @@ struct crawl {
 	unsigned lanes_count;
 	struct lane *lanes;
 	struct seed_reader from;
+	struct crawl_jar jar;
 	struct tally elsewhere; /* what lanes counted that are no longer */
 };
 

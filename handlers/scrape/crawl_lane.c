@@ -188,6 +188,7 @@ static enum run_answer page_tell(struct run *run, struct crawl *crawl, unsigned 
 	}
 	if (since_judge(run, crawl->plan, lane, err))
 		return RUN_ERROR;
+	crawl_jar_save(&crawl->jar, run);
 	tally_fetch(&lane->tally, result);
 	if (crawl->plan->follow && result->err.code == ERR_NONE && result->status / 100 == 3) {
 		lane->tally.redirects++;
@@ -286,6 +287,7 @@ static enum run_answer fetch_next(struct run *run, struct crawl *crawl, unsigned
 	arena_clear(&lane->begins);
 	if (request_fill(crawl->plan, part, &lane->begins, &request, err))
 		return RUN_ERROR;
+	request.cookies = crawl->jar.cookies;
 	answer = run_fetch(run, index, &request, slot, &refusal);
 	if (answer == RUN_ERROR)
 		return start_refused(run, crawl, index, part, request.url, &refusal, err);

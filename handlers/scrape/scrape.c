@@ -31,6 +31,7 @@ static void crawl_close(void *state)
 		lane_done(&crawl->lanes[i]);
 	free(crawl->lanes);
 	seed_reader_done(&crawl->from);
+	crawl_jar_close(&crawl->jar);
 	free(crawl);
 }
 
@@ -67,7 +68,7 @@ static int crawl_open(struct run *run, const struct plan *plan, void **ret_state
 	crawl->opened_ms = clock_ms();
 	seed_reader_init(&crawl->from);
 	tally_init(&crawl->elsewhere);
-	crawl->lanes_count = MIN(run_lanes_for_cpu(run), useful);
+	crawl->lanes_count = MIN(MIN(run_lanes_for_cpu(run), useful), JAR_LANE);
 	crawl->lanes = calloc(crawl->lanes_count, sizeof(*crawl->lanes));
 	for (unsigned i = 0; i < crawl->lanes_count; i++) {
 		unsigned share = plan->concurrency / crawl->lanes_count +
@@ -77,6 +78,10 @@ static int crawl_open(struct run *run, const struct plan *plan, void **ret_state
 			crawl_close(crawl);
 			return err_set(err, ERR_NO_MEMORY, "no memory for a crawl");
 		}
+	}
+	if (crawl_jar_open(&crawl->jar, run, plan, err)) {
+		crawl_close(crawl);
+		return -1;
 	}
 	tallies_load(run, crawl);
 	*ret_state = crawl;

@@ -9,6 +9,7 @@
  *   preview.c       the same for one page that somebody tries fields on
  *   follow.c        the links of a page that are followed
  *   compare.c       what has changed on a page
+ *   jar.c           its cookies
  *
  * Threads    a plan is read by all lanes; a page belongs to the lane that parses it.
  */
@@ -44,6 +45,7 @@ struct plan {
 	unsigned concurrency;			 /* fetches at once, over all lanes */
 	struct urls_from from;
 	struct comparison since;
+	struct cookies *jar; /* what a crawl's cookies begin as; NULL: none */
 };
 
 extern const struct param scrape_params[];

@@ -7,6 +7,8 @@
 #include "handlers/scrape/scrape.h"
 
 #include "base/limits.h"
+#include "handlers/scrape/jar.h"
+#include "net/cookies.h"
 #include "net/guard.h"
 #include "net/robots.h"
 
@@ -81,6 +83,8 @@ const struct param scrape_params[] = {
 	{.name = "robots", .kind = PARAM_BOOL,
 	 .summary = "Obey robots.txt, under the name that user_agent begins with; by default "
 		    "when links are followed"},
+	{.name = "cookies", .kind = PARAM_BOOL, .preset = "false", .otherwise = &jar_form,
+	 .summary = "Keep the cookies that hosts set, and send them back"},
 	{.name = "download", .kind = PARAM_LATER, .summary = "Save bodies as files"},
 	{.name = "save_body", .kind = PARAM_LATER, .summary = "Keep the pages themselves"},
 	{.name = "if_changed_since", .kind = PARAM_OBJECT, .members = compare_params,
@@ -290,7 +294,9 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 	    fields_plan(json_get(spec, "extract"), "/spec/extract", &plan->arena, &plan->fields,
 			planner->mistakes) == 0 &&
 	    compare_read(spec, &plan->fields, &plan->arena, &plan->since, planner->mistakes) == 0 &&
-	    headers_read(spec, plan, planner->mistakes) == 0 && planner->mistakes->count == 0) {
+	    headers_read(spec, plan, planner->mistakes) == 0 &&
+	    jar_plan(spec, plan, planner->mistakes, &plan->jar) == 0 &&
+	    planner->mistakes->count == 0) {
 		request_read(spec, plan);
 		*ret_plan = plan;
 		return 0;
@@ -305,6 +311,7 @@ void scrape_plan_free(struct plan *plan)
 		return;
 	fields_free(&plan->fields);
 	follow_done(plan->follow);
+	cookies_free(plan->jar);
 	arena_done(&plan->arena);
 	free(plan);
 }

@@ -10,11 +10,11 @@ static bool name_is_secret(const char *name)
 {
 	static const char *const secrets[] = {
 		"authorization", "proxy-authorization",
-		"cookie",	 "x-api-key",
-		"api_key",	 "apikey",
-		"password",	 "passwd",
-		"token",	 "access_token",
-		"secret",
+		"cookie",	 "cookies",
+		"x-api-key",	 "api_key",
+		"apikey",	 "password",
+		"passwd",	 "token",
+		"access_token",	 "secret",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
@@ -44,7 +44,7 @@ void spec_out_redacted(struct json_out *out, const char *name, const struct json
 	for (child = json_first(spec); child; child = json_next(child)) {
 		const char *member = kind == JSON_OBJECT ? json_name(child) : NULL;
 
-		if (member && name_is_secret(member))
+		if (member && name_is_secret(member) && json_kind(child) != JSON_BOOL)
 			json_out_text(out, member, "***");
 		else
 			spec_out_redacted(out, member, child);

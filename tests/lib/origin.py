@@ -23,7 +23,7 @@ ROBOTS = "/robots.txt"
 # ---- acts: what one request gets ----
 
 def page(body="<title>A page</title>", status=200, latency_s=0.0, **headers):
-    """A whole answer; header names are written with underscores."""
+    """A whole answer; header names are written with underscores, a list is a field each."""
     body = body.encode() if isinstance(body, str) else body
 
     def act(request):
@@ -32,7 +32,8 @@ def page(body="<title>A page</title>", status=200, latency_s=0.0, **headers):
         fields = {"Content-Type": "text/html", "Content-Length": str(len(body))}
         fields |= {name.replace("_", "-"): value for name, value in headers.items()}
         for name, value in fields.items():
-            request.send_header(name, value)
+            for each in value if isinstance(value, list) else [value]:
+                request.send_header(name, each)
         request.end_headers()
         request.wfile.write(body)
     return act
@@ -139,12 +140,12 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 class Origin:
-    def __init__(self, latency_s=0.0):
-        self.server = _Server(("127.0.0.1", 0), _Request)
+    def __init__(self, latency_s=0.0, address="127.0.0.1"):
+        self.server = _Server((address, 0), _Request)
         self.server.origin = self
         self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.key = f"http:127.0.0.1:{self.port}"
+        self.url = f"http://{address}:{self.port}"
+        self.key = f"http:{address}:{self.port}"
         self.released = threading.Event()
         self.closing = False
         self.otherwise = page(latency_s=latency_s)
