@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct robots;
 struct run;
 struct plan;
 
@@ -90,6 +91,11 @@ enum run_answer {
  * comes back with it.  RUN_ERROR: the request itself is wrong (url, guard). */
 enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_request *request,
 			  uint64_t tag, struct err *err);
+
+/* What is known now of the robots.txt of an origin (fetch_result.host_key), under a product
+ * token that some fetch asked with; no fetch is made.  To be given up with robots_free().
+ * NULL: not known. */
+struct robots *run_robots(const struct run *run, const char *host_key, const char *token);
 
 enum run_answer run_timer(struct run *run, unsigned lane, int64_t delay_ms, uint64_t tag);
 

@@ -10,6 +10,7 @@
  * drop what they bring, and the last of them hands the run to a worker to be closed.
  */
 #include "base/clock.h"
+#include "net/robots_cache.h"
 #include "service/engine/engine_core.h"
 #include "service/engine/run.h"
 
@@ -180,6 +181,15 @@ enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_req
 	pending->fetch = fetch;
 	lock_drop(&run->lock);
 	return RUN_OK;
+}
+
+struct robots *run_robots(const struct run *run, const char *host_key, const char *token)
+{
+	struct fetcher *fetcher = run->engine->config.fetcher;
+
+	if (!fetcher)
+		return NULL;
+	return robots_cache_rules(fetcher_robots(fetcher), host_key, token, clock_ms());
 }
 
 enum run_answer run_timer(struct run *run, unsigned lane, int64_t delay_ms, uint64_t tag)

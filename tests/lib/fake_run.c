@@ -315,6 +315,15 @@ enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_req
 	return RUN_OK;
 }
 
+/* Nothing is ever known. */
+struct robots *run_robots(const struct run *run, const char *host_key, const char *token)
+{
+	(void)run;
+	(void)host_key;
+	(void)token;
+	return NULL;
+}
+
 enum run_answer run_timer(struct run *run, unsigned lane, int64_t delay_ms, uint64_t tag)
 {
 	if (full_now(run, lane))
