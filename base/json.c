@@ -137,7 +137,7 @@ int json_parse(const char *text, size_t len, struct json **ret_json, struct json
 {
 	struct arena arena = ARENA(JSON_TREE_BYTES_MAX);
 	struct home *home = arena_take(&arena, sizeof(*home));
-	struct json *json;
+	struct json *json = NULL;
 
 	if (!home) {
 		*ret_place = (struct json_place){.line = 1, .column = 1};

@@ -2,6 +2,8 @@
 /* test_json.c - base/json: parsing, reading and printing trees. */
 #include "base/json.h"
 
+#include "base/arena.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -146,6 +148,27 @@ static void a_refused_text_leaves_the_result_alone(void **state)
 	assert_int_equal(place.column, 4);
 }
 
+static void a_tree_lives_in_the_arena_of_its_caller(void **state)
+{
+	/* It needs no json_free(); an arena that is too small is out of memory, at the start. */
+	static const char text[] = "{\"a\":[1,{\"b\":\"c\"}]}";
+	struct arena arena = ARENA(64 * 1024), small = ARENA(100);
+	struct json_place place = {0};
+	const struct json *second;
+	struct json *json = NULL;
+	struct err err = {0};
+	(void)state;
+
+	assert_int_equal(json_parse_in(&arena, text, strlen(text), &json, &place, &err), 0);
+	second = json_next(json_first(json_get(json, "a")));
+	assert_string_equal(json_text(json_get(second, "b"), ""), "c");
+	arena_done(&arena);
+	assert_int_equal(json_parse_in(&small, text, strlen(text), &json, &place, &err), -1);
+	assert_int_equal(err.code, ERR_NO_MEMORY);
+	assert_int_equal(place.line, 1);
+	arena_done(&small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +179,7 @@ int main(void)
 		cmocka_unit_test(prints_what_was_read),
 		cmocka_unit_test(long_numbers_keep_their_value),
 		cmocka_unit_test(a_refused_text_leaves_the_result_alone),
+		cmocka_unit_test(a_tree_lives_in_the_arena_of_its_caller),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
