@@ -4,6 +4,7 @@
  *   scrape.c        open, phases, summary, close
  *   crawl_seeds.c   phase 0: what the spec names becomes parts
  *   crawl_from.c    and the URLs out of another job's results
+ *   crawl_maps.c    and those of sitemaps
  *   crawl_lane.c    phase 1: fetch, parse, tell; links become parts
  *   lane_hosts.c    and no host holds all of it up
  *
@@ -57,12 +58,22 @@ struct seed_reader {
 	int64_t wrong; /* values that are no URL */
 };
 
+/* The sitemaps to be read, those that indexes lead to too. */
+struct map_reader {
+	struct map *list;
+	size_t count, room;
+	size_t named, next; /* of the spec's; of the list */
+	bool under_way, over;
+	struct err failure; /* the first */
+};
+
 struct crawl {
 	const struct plan *plan;
 	int64_t opened_ms, elapsed_ms; /* monotonic; of earlier attempts */
 	size_t seeds_added;
 	unsigned lanes_count;
 	struct lane *lanes;
+	struct map_reader maps;
 	struct seed_reader from;
 	struct crawl_jar jar;
 	struct tally elsewhere; /* what lanes counted that are no longer */
@@ -78,7 +89,13 @@ enum run_answer crawl_add(struct run *run, struct crawl *crawl, unsigned lane,
 /* crawl_from.c */
 void seed_reader_init(struct seed_reader *reader);
 void seed_reader_done(struct seed_reader *reader);
+/* Adds the seeds that are in the first lane's links, from from.told on. */
+enum run_answer seeds_tell(struct run *run, struct crawl *crawl, unsigned lane, struct err *err);
 enum step from_step(struct run *run, struct crawl *crawl, unsigned lane, struct err *err);
+
+/* crawl_maps.c */
+void maps_done(struct map_reader *maps);
+enum step maps_step(struct run *run, struct crawl *crawl, unsigned lane, struct err *err);
 
 /* crawl_lane.c */
 int lane_init(struct lane *lane, unsigned slots, struct err *err);

@@ -64,8 +64,8 @@ static void texts_take(const struct json *value, const char *path, struct crawl 
 			    memcmp(json_name(child), path, (size_t)(stop - path)) == 0)
 				texts_take(child, *stop ? stop + 1 : stop, crawl);
 	} else if (!*path && text) {
-		crawl->from.wrong +=
-			!links_seed(&crawl->lanes[0].links, text, follow && follow->strip_tracking);
+		crawl->from.wrong += !links_seed(&crawl->lanes[0].links, text, strlen(text), NULL,
+						 follow && follow->strip_tracking);
 	}
 }
 
@@ -88,14 +88,13 @@ static void line_take(struct crawl *crawl, const char *line, size_t len)
 
 /* ---- steps ---- */
 
-static enum run_answer seeds_tell(struct run *run, struct crawl *crawl, unsigned lane,
-				  struct err *err)
+enum run_answer seeds_tell(struct run *run, struct crawl *crawl, unsigned lane, struct err *err)
 {
 	struct links *links = &crawl->lanes[0].links;
 
 	for (; crawl->from.told < links->count; crawl->from.told++) {
 		const struct link *link = &links->list[crawl->from.told];
-		const struct visit visit = {.url = link->url};
+		const struct visit visit = {.url = link->url, .trusted = link->trusted};
 		enum run_answer answer = crawl_add(run, crawl, lane, &visit, link->key, 0, err);
 
 		if (answer == RUN_FULL || answer == RUN_ERROR)

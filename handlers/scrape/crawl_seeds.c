@@ -51,7 +51,10 @@ enum step seeds_step(struct run *run, struct crawl *crawl, unsigned lane, struct
 	size_t stop = MIN(plan->urls_count, crawl->seeds_added + SEEDS_PER_STEP);
 
 	while (crawl->seeds_added < stop) {
-		const struct visit visit = {.url = plan->urls[crawl->seeds_added]};
+		const struct visit visit = {
+			.url = plan->urls[crawl->seeds_added],
+			.trusted = true,
+		};
 		enum run_answer answer =
 			crawl_add(run, crawl, lane, &visit, plan->keys[crawl->seeds_added], 0, err);
 
@@ -63,5 +66,10 @@ enum step seeds_step(struct run *run, struct crawl *crawl, unsigned lane, struct
 	}
 	if (crawl->seeds_added < plan->urls_count)
 		return STEP_MORE;
+	if (plan->maps.count > 0 && !crawl->maps.over) {
+		enum step step = maps_step(run, crawl, lane, err);
+
+		return step == STEP_DONE ? STEP_MORE : step;
+	}
 	return plan->from.field ? from_step(run, crawl, lane, err) : STEP_DONE;
 }

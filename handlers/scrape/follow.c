@@ -180,16 +180,17 @@ static void link_add(struct collecting *c, const struct url *url)
 	links->count++;
 }
 
-bool links_seed(struct links *links, const char *text, bool strip_tracking)
+bool links_seed(struct links *links, const char *text, size_t len, const struct url *base,
+		bool strip_tracking)
 {
 	struct link *link = link_new(links);
 	struct url url;
 	struct err err;
 
-	if (!link || url_parse(text, strlen(text), NULL, &links->arena, &url, &err) ||
+	if (!link || url_parse(text, len, base, &links->arena, &url, &err) ||
 	    url_check_fetch(&url, &err))
 		return false;
-	*link = (struct link){.trusted = true};
+	*link = (struct link){.trusted = base && url_same_origin(&url, base)};
 	link->key = url_canonical(&url, strip_tracking, &links->arena);
 	link->url = link->key ? link_url(strip_tracking, &url, link->key, &links->arena) : NULL;
 	links->count += link->url != NULL;

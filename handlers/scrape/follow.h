@@ -94,8 +94,9 @@ void links_clear(struct links *links);
 int links_collect(const struct follow *follow, const struct visit *visit, struct page *page,
 		  const struct fetch_result *result, struct links *links, struct err *err);
 
-/* Adds a URL that somebody wants fetched; false: it is none. */
-bool links_seed(struct links *links, const char *text, bool strip_tracking);
+/* Adds a URL that somebody wants fetched, trusted where `base` comes from; false: it is none. */
+bool links_seed(struct links *links, const char *text, size_t len, const struct url *base,
+		bool strip_tracking);
 
 /* Where an answer of 300 to 399 leads, if it says so.  -1: ERR_FETCH_REDIRECTS after too many
  * in a row, ERR_FETCH_URL for one that leads nowhere, ERR_NO_MEMORY. */

@@ -32,6 +32,7 @@ static void crawl_close(void *state)
 	free(crawl->lanes);
 	seed_reader_done(&crawl->from);
 	crawl_jar_close(&crawl->jar);
+	maps_done(&crawl->maps);
 	free(crawl);
 }
 

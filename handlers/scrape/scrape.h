@@ -44,6 +44,7 @@ struct plan {
 	char robots[ROBOTS_TOKEN_BYTES_MAX + 1]; /* the name that robots.txt may give us */
 	unsigned concurrency;			 /* fetches at once, over all lanes */
 	struct urls_from from;
+	struct map_list maps;
 	struct comparison since;
 	struct cookies *jar; /* what a crawl's cookies begin as; NULL: none */
 };

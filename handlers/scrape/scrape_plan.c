@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { PLAN_BYTES_MAX = 64 * 1024 * 1024, URLS_MAX = 100000 };
+enum { PLAN_BYTES_MAX = 64 * 1024 * 1024, URLS_MAX = 100000, SITEMAPS_MAX = 1000 };
 
 static const char *const on_open[] = {"park", "fail", NULL};
 
@@ -77,7 +77,8 @@ const struct param scrape_params[] = {
 	 .summary = "When a host is left alone"},
 	{.name = "follow", .kind = PARAM_OBJECT, .members = follow_params,
 	 .summary = "Which links to go on to; without it only the URLs given are fetched"},
-	{.name = "sitemaps", .kind = PARAM_LATER, .summary = "Sitemaps to start from"},
+	{.name = "sitemaps", .kind = PARAM_ARRAY, .members = url_element, .min = 1, .max = SITEMAPS_MAX,
+	 .summary = "Sitemaps, feeds, lists of URLs to start from; of a robots.txt its Sitemap lines"},
 	{.name = "urls_from", .kind = PARAM_OBJECT, .members = from_params,
 	 .summary = "URLs out of another job's results, as they come; waits for its end"},
 	{.name = "robots", .kind = PARAM_BOOL,
@@ -128,9 +129,9 @@ static int urls_read(const struct json *urls, struct plan *plan, struct planner 
 	const struct json *value;
 
 	if (!urls) {
-		if (!plan->from.field)
+		if (!plan->from.field && !plan->maps.count)
 			mistake_add(planner->mistakes, "/spec/urls", "missing-member",
-				    "a crawl begins with urls or urls_from");
+				    "a crawl begins with urls, sitemaps or urls_from");
 		return 0;
 	}
 	plan->urls = arena_array(&plan->arena, json_count(urls), sizeof(*plan->urls));
@@ -289,7 +290,8 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 		return -1;
 	arena_init(&plan->arena, PLAN_BYTES_MAX);
 	from_read(spec, &plan->from, planner->mistakes);
-	if (follow_read(spec, &plan->arena, planner, &plan->follow) == 0 &&
+	if (maps_read(spec, &plan->arena, &plan->maps, planner->mistakes) == 0 &&
+	    follow_read(spec, &plan->arena, planner, &plan->follow) == 0 &&
 	    urls_read(json_get(spec, "urls"), plan, planner) == 0 &&
 	    fields_plan(json_get(spec, "extract"), "/spec/extract", &plan->arena, &plan->fields,
 			planner->mistakes) == 0 &&

@@ -13,6 +13,16 @@ struct urls_from {
 	const char *field; /* NULL: nobody's */
 };
 
+/* Sitemaps, serialised. */
+struct map_list {
+	const char **urls;
+	size_t count;
+};
+
+/* crawl_maps.c */
+int maps_read(const struct json *spec, struct arena *arena, struct map_list *ret,
+	      struct mistakes *mistakes);
+
 /* crawl_from.c */
 extern const struct param from_params[];
 void from_read(const struct json *spec, struct urls_from *ret, struct mistakes *mistakes);

@@ -22,13 +22,16 @@ static void shared_pack(const char *key, const char *text, struct buf *into)
 
 void visit_pack(const struct visit *visit, const char *key, struct buf *into)
 {
-	if (!visit->from) {
+	if (!visit->from && visit->trusted) {
 		buf_add_text(into, visit->url);
 		return;
 	}
 	buf_printf(into, "%u %u %d", visit->depth, visit->hops, visit->trusted);
 	shared_pack(key, visit->url, into);
-	shared_pack(key, visit->from, into);
+	if (visit->from)
+		shared_pack(key, visit->from, into);
+	else
+		buf_add_text(into, " -");
 }
 
 /* ---- back again ---- */
@@ -98,8 +101,11 @@ int visit_unpack(const char *key, size_t key_len, const char *input, size_t inpu
 	ret->hops = (unsigned)number_take(&un, ' ');
 	ret->trusted = number_take(&un, ' ') == 1;
 	ret->url = text_take(&un);
-	ret->from = text_take(&un);
+	if (un.end - un.at != 1 || *un.at != '-')
+		ret->from = text_take(&un);
 	if (un.wrong)
 		return err_set(err, ERR_INTERNAL, "a part of the crawl has no URL");
-	return ret->url && ret->from ? 0 : err_set(err, ERR_NO_MEMORY, "no memory for a URL");
+	return ret->url && !arena_failed(arena)
+		       ? 0
+		       : err_set(err, ERR_NO_MEMORY, "no memory for a URL");
 }

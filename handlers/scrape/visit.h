@@ -2,8 +2,8 @@
 /* visit.h - a URL on its way through a crawl: where it stands, and as the input of a part.
  *
  * The key of a part is the URL's canonical form; its input says what the key does not:
- * the URL as it is fetched, and where it was found.  A seed's input is its URL.  Any
- * other's is
+ * the URL as it is fetched, and where it was found.  The input of a seed that the spec
+ * names is its URL; a seed that was found elsewhere has "-" for `from`.  Any other's is
  *
  *   depth SP hops SP trusted SP url SP from         "2 0 1 31: 24:index.html"
  *

@@ -251,9 +251,6 @@ def test_a_mistake_in_a_selector_is_shown_in_its_line(jobs):
     (envelope(callback={"url": "https://a.example/"}), "/callback"),
     (envelope(params={}), "/params"),
     ({"type": "scrape", "spec": {"urls": ["http://a.example/"], "download": {}}}, "/spec/download"),
-    ({"type": "scrape", "spec": {"urls": ["http://a.example/"],
-                                 "extract": {"x": {"css": "p", "xpath": "//p"}}}},
-     "/spec/extract/x/xpath"),
 ])
 def test_members_that_are_not_built_yet_say_so(jobs, job, pointer):
     """not-implemented, never ignored."""

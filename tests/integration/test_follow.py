@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """follow: a crawl from one URL through the links it finds."""
+import gzip
+
 import pytest
 from origin import Origin, hang, page, redirect, status
 from sites import Site, canonical
@@ -180,6 +182,50 @@ def test_max_pages_is_exact_over_kills(start_daemon, origin):
         daemon.start()
     assert daemon.client.ended(job["id"])["counts"]["items"] == 100
     assert len(by_url(daemon.client.results(job["id"]))) == 100
+
+
+# ---- sitemaps ----
+
+def urlset(*urls):
+    return ('<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+            + "".join(f"<url><loc>{url}</loc></url>" for url in urls) + "</urlset>")
+
+
+def test_seeds_come_out_of_sitemaps(jobs, origin):
+    """robots.txt names an index, that a set and a list as gzip; one of them is missing."""
+    base = origin.url
+    origin.at("/robots.txt", page(f"User-agent: *\nSitemap: {base}/index.xml\n",
+                                  Content_Type="text/plain"))
+    index = "".join(f"<sitemap><loc>{base}/{name}</loc></sitemap>"
+                    for name in ("set.xml", "list.txt.gz", "missing.xml"))
+    origin.at("/index.xml", page(
+        f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{index}</sitemapindex>',
+        Content_Type="application/xml"))
+    origin.at("/set.xml", page(urlset(f"{base}/1", f"{base}/2#x"), Content_Type="text/xml"))
+    origin.at("/list.txt.gz", page(gzip.compress(f"{base}/2\n{base}/3\n".encode()),
+                                   Content_Type="application/gzip"))
+    origin.at("/missing.xml", status(404))
+    job = jobs.run("scrape", {"sitemaps": [f"{base}/robots.txt"], "retry": ONCE})
+    assert job["state"] == "completed"
+    assert sorted(item["url"] for item in jobs.results(job["id"])) == [
+        f"{base}/1", f"{base}/2", f"{base}/3"]
+    log = [line["data"]["text"] for line in jobs.get(f"/v1/jobs/{job['id']}/logs").lines()]
+    assert len(log) == 1 and "missing.xml: http-4xx" in log[0]
+
+
+def test_a_crawl_whose_only_sitemap_fails_says_why(jobs, origin):
+    """Not an empty success."""
+    job = jobs.run("scrape", {"sitemaps": [origin.at("/s.xml", status(404))], "retry": ONCE})
+    assert (job["state"], job["error"]["type"]) == ("failed", "http-4xx")
+
+
+def test_credentials_do_not_go_where_sitemaps_lead(jobs, origin):
+    """To the sitemap and its origin, not to another one."""
+    origin.at("/s.xml", page(urlset(origin.url + "/in", f"http://localhost:{origin.port}/out")))
+    jobs.run("scrape", {"sitemaps": [origin.url + "/s.xml"], "retry": ONCE,
+                        "headers": {"Authorization": "Bearer x"}})
+    sent = {path: headers["Authorization"] for path, headers in origin.headers.items()}
+    assert (sent["/s.xml"], sent["/in"], sent["/out"]) == ("Bearer x", "Bearer x", None)
 
 
 # ---- seeds out of another job ----

@@ -606,6 +606,34 @@ static void a_visit_comes_back_as_it_was_packed(void **state)
 	arena_done(&arena);
 }
 
+static void a_seed_that_was_found_is_not_trusted(void **state)
+{
+	/* Seeds of the spec are their URL; others say that they have no credentials. */
+	const struct visit named = {.url = "http://a/x", .trusted = true};
+	const struct visit found = {.url = "http://a/x"};
+	struct buf packed = BUF(PART_INPUT_BYTES_MAX);
+	struct arena arena = ARENA(4096);
+	struct visit back;
+	struct err err;
+
+	(void)state;
+	visit_pack(&named, "http://a/x", &packed);
+	assert_string_equal(packed.data, "http://a/x");
+	assert_int_equal(
+		visit_unpack("http://a/x", 10, packed.data, packed.len, &arena, &back, &err), 0);
+	assert_true(back.trusted);
+	buf_clear(&packed);
+	visit_pack(&found, "http://a/x", &packed);
+	assert_string_equal(packed.data, "0 0 0 10: -");
+	assert_int_equal(
+		visit_unpack("http://a/x", 10, packed.data, packed.len, &arena, &back, &err), 0);
+	assert_string_equal(back.url, "http://a/x");
+	assert_null(back.from);
+	assert_false(back.trusted);
+	buf_done(&packed);
+	arena_done(&arena);
+}
+
 static void what_was_never_packed_is_refused(void **state)
 {
 	/* Cut, garbled or sharing more than there is: an error, nothing read beyond. */
@@ -684,6 +712,7 @@ int main(void)
 		crawl_test(a_job_that_is_not_there_fails_the_crawl),
 		crawl_test(a_crawl_that_is_stopped_again_and_again_has_each_page_once),
 		cmocka_unit_test(a_visit_comes_back_as_it_was_packed),
+		cmocka_unit_test(a_seed_that_was_found_is_not_trusted),
 		cmocka_unit_test(what_was_never_packed_is_refused),
 		crawl_test(mistakes_in_follow_name_their_place),
 	};
