@@ -156,7 +156,6 @@ enum {
 	ROBOTS_FRESH_MS_MIN       = 60 * 1000,        /* max-age=0 must not double the requests of a crawl */
 	ROBOTS_SILENT_MS_MIN      = 30 * 1000,        /* unreachable: asked again after that, twice that, … */
 	ROBOTS_SILENT_MS_MAX      = 3600 * 1000,
-	CRAWL_DELAY_MS_MAX        = 300 * 1000,       /* longer would be a way to stop a crawl for ever */
 	SITEMAP_BYTES_MAX         = 50 * 1024 * 1024, /* sitemaps.org: a file, decompressed */
 	SITEMAP_URLS_MAX          = 50000,            /* likewise, of entries in a file */
 	SITEMAP_TOKEN_BYTES_MAX   = 128 * 1024,       /* of XML without an event; expat reads it again each time */

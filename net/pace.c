@@ -3,7 +3,6 @@
 #include "net/pace.h"
 
 #include "base/compiler.h"
-#include "base/limits.h"
 
 #include <math.h>
 #include <string.h>

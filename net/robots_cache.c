@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/lock.h"
 #include "net/http_date.h"
+#include "net/pace.h"
 #include "net/ring.h"
 #include "net/robots.h"
 #include "net/transfer.h"
@@ -96,12 +97,13 @@ void robots_cache_free(struct robots_cache *cache)
 	if (!cache)
 		return;
 	lock_take(&cache->lock);
-	while (!ring_empty(&cache->used)) {
-		struct robots_file *file =
-			CONTAINER_OF(cache->used.next, struct robots_file, place);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		while (cache->buckets[i]) {
+			struct robots_file *file = cache->buckets[i];
 
-		ring_drop(&file->place);
-		file_free(file);
+			cache->buckets[i] = file->chain;
+			file_free(file);
+		}
 	}
 	lock_drop(&cache->lock);
 	lock_done(&cache->lock);
@@ -435,7 +437,7 @@ int64_t robots_file_delay_ms(const struct robots_file *file)
 	for (size_t i = 0; i < ROBOTS_TOKENS_MAX; i++)
 		if (file->tokens[i].robots)
 			delay_ms = MAX(delay_ms, robots_delay_ms(file->tokens[i].robots));
-	return MIN(delay_ms, CRAWL_DELAY_MS_MAX);
+	return MIN(delay_ms, PACE_CRAWL_DELAY_MS_MAX);
 }
 
 /* ---- for all ---- */

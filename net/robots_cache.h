@@ -77,7 +77,8 @@ void robots_file_end(struct robots_cache *cache, struct robots_file *file,
 /* Of a known file: its rules for a product token, to be given up with robots_free(). */
 int robots_file_rules(struct robots_cache *cache, struct robots_file *file, const char *token,
 		      struct robots **ret_robots, struct err *err);
-/* The longest Crawl-delay of the tokens that asked, at most CRAWL_DELAY_MS_MAX; -1: none. */
+/* The longest Crawl-delay of the tokens that asked, at most PACE_CRAWL_DELAY_MS_MAX;
+ * -1: none. */
 int64_t robots_file_delay_ms(const struct robots_file *file);
 /* Of a silent file: why a fetch is refused. */
 void robots_file_refuse(const struct robots_file *file, struct err *err);

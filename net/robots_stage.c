@@ -44,15 +44,15 @@ static const char *path_of(const char *url)
 
 /* ---- one hop ---- */
 
-/* The host may have been forgotten since, so it is told with each hop. */
+/* The host may have been forgotten since, and the file may have changed: it is told with
+ * each hop. */
 static void tell_delay(struct fetch *fetch, const struct robots_file *file)
 {
 	struct hosts *hosts = fetch->fetcher->hosts;
 	int64_t delay_ms = robots_file_delay_ms(file);
 	struct err err;
 
-	if (delay_ms >= 0)
-		hosts_crawl_delay(hosts, fetch->request.key, delay_ms, clock_ms(), &err);
+	hosts_crawl_delay(hosts, fetch->request.key, MAX(delay_ms, 0), clock_ms(), &err);
 }
 
 static enum admit judge(struct fetch *fetch, struct robots_file *file)
