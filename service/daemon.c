@@ -10,11 +10,11 @@
 #include "service/daemon.h"
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "net/fetch.h"
 #include "net/guard.h"
 #include "service/engine/events.h"
+#include "service/host_state.h"
 #include "service/http/api.h"
 #include "service/http/desk.h"
 #include "service/http/server.h"
@@ -31,9 +31,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES_MAX = 4096, TOKENS_BYTES_MAX = 1 << 20, HOST_STATE_BYTES = 512 };
-
-static const char hosts_space[] = "hosts";
+enum { PATH_BYTES_MAX = 4096, TOKENS_BYTES_MAX = 1 << 20 };
 
 struct daemon {
 	struct api api;
@@ -232,55 +230,11 @@ static int server_make(struct daemon *daemon, const struct config *config, struc
 	return own_address_deny(daemon, server_url(daemon->api.server), err);
 }
 
-/* ---- hosts: what outlives the process ---- */
-
-struct host_save {
-	struct op_kv kv;
-	char key[HOST_KEY_BYTES_MAX + 1];
-	uint8_t state[HOST_STATE_BYTES]; /* the wall-clock ms of saving, then the host's own */
-};
-
-static void host_saved(struct store_op *op)
-{
-	free(op->ctx);
-}
+/* ---- the fetcher ---- */
 
 static void host_save(void *ctx, const char *key, const void *state, size_t len)
 {
-	struct api *api = ctx;
-	struct host_save *save = calloc(1, sizeof(*save));
-	int64_t now_ms = clock_wall_ms();
-	struct err err;
-
-	if (!save || len > sizeof(save->state) - sizeof(now_ms)) {
-		free(save);
-		return; /* the host's state is told anew when it changes next */
-	}
-	snprintf(save->key, sizeof(save->key), "%s", key);
-	memcpy(save->state, &now_ms, sizeof(now_ms));
-	memcpy(save->state + sizeof(now_ms), state, len);
-	save->kv = (struct op_kv){
-		.op = {.kind = OP_KV, .lazy = true, .done = host_saved, .ctx = save},
-		.space = hosts_space,
-		.key = save->key,
-		.value = len ? save->state : NULL,
-		.len = len ? len + sizeof(now_ms) : 0,
-	};
-	if (!api->store || store_put(api->store, &save->kv.op, &err))
-		free(save);
-}
-
-static int host_load(void *ctx, const char *key, const void *value, size_t len)
-{
-	struct hosts *hosts = ctx;
-	int64_t saved_ms;
-
-	if (len <= sizeof(saved_ms))
-		return 0;
-	memcpy(&saved_ms, value, sizeof(saved_ms));
-	hosts_import(hosts, key, (const uint8_t *)value + sizeof(saved_ms), len - sizeof(saved_ms),
-		     MAX(0, clock_wall_ms() - saved_ms), clock_ms());
-	return 0;
+	host_state_save(((struct api *)ctx)->store, key, state, len);
 }
 
 static void fetch_room(void *ctx)
@@ -291,48 +245,6 @@ static void fetch_room(void *ctx)
 		engine_fetch_room(api->engine);
 }
 
-struct host_note {
-	struct op_note note;
-	char data[512]; /* a key, and words of ours */
-};
-
-static void host_noted(struct store_op *op)
-{
-	free(op->ctx);
-}
-
-/* The move as an event; one that finds no memory or no store is only logged. */
-static void host_tell(struct api *api, const struct host_view *host)
-{
-	struct host_note *told = calloc(1, sizeof(*told));
-	struct buf data = BUF(sizeof(told->data) - 1);
-	struct json_out out = JSON_OUT(&data);
-	int64_t now_ms = clock_wall_ms();
-	int64_t left_ms = host->open_left_ms;
-	struct err err;
-
-	if (!told)
-		return;
-	json_out_object(&out, NULL);
-	json_out_text(&out, "key", host->key);
-	json_out_text(&out, "from", breaker_state_name(host->from));
-	json_out_text(&out, "to", breaker_state_name(host->state));
-	json_out_text(&out, "reason", breaker_reason_name(host->reason));
-	json_out_instant(&out, "until", left_ms > 0 && left_ms != INT64_MAX ? now_ms + left_ms : 0);
-	json_out_end(&out, '}');
-	if (buf_ok(&data))
-		snprintf(told->data, sizeof(told->data), "%s", buf_text(&data));
-	told->note = (struct op_note){
-		.op = {.kind = OP_NOTE, .lazy = true, .done = host_noted, .ctx = told},
-		.at_ms = now_ms,
-		.type = EVENT_HOST,
-		.data = told->data,
-	};
-	if (!buf_ok(&data) || !api->store || store_put(api->store, &told->note.op, &err))
-		free(told);
-	buf_done(&data);
-}
-
 static void host_changed(void *ctx, const struct host_view *host)
 {
 	struct api *api = ctx;
@@ -340,7 +252,7 @@ static void host_changed(void *ctx, const struct host_view *host)
 	atomic_fetch_add_explicit(&api->breaker_moves[host->state], 1, memory_order_relaxed);
 	log_info("breaker", "host", host->key, "state", breaker_state_name(host->state), "reason",
 		 breaker_reason_name(host->reason));
-	host_tell(api, host);
+	host_move_tell(api->store, host);
 }
 
 static int fetcher_make(struct daemon *daemon, const struct config *config, struct err *err)
@@ -396,8 +308,7 @@ static int store_make(struct daemon *daemon, const struct config *config, struct
 	    store_open(&store, &daemon->api.store, err))
 		return -1;
 	events_set_store(daemon->api.events, daemon->api.store);
-	return store_kv_each(daemon->api.store, hosts_space, host_load,
-			     fetcher_hosts(daemon->api.fetcher), err);
+	return host_states_load(daemon->api.store, fetcher_hosts(daemon->api.fetcher), err);
 }
 
 static int engine_make(struct daemon *daemon, const struct config *config, struct err *err)
