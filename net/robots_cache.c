@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 #include "base/lock.h"
-#include "net/http_date.h"
+#include "net/cache_rules.h"
 #include "net/pace.h"
 #include "net/ring.h"
 #include "net/robots.h"
@@ -254,40 +254,33 @@ static const char *header(const struct robots_answer *answer, const char *name)
 	return head_find(answer->head, answer->head_len, name);
 }
 
-/* max-age, or Expires less Date; -1: not said.  A file that is not to be stored, or that
- * expired somehow, is fresh for no time (RFC 9111, 4.2.1 and 5.3). */
-static int64_t lifetime_s(const struct robots_answer *answer)
+/* Does it say for how long it holds? */
+static bool lifetime_said(const struct robots_answer *answer)
 {
-	const char *control = header(answer, "cache-control"), *max_age;
-	const char *expires = header(answer, "expires"), *date = header(answer, "date");
-	int64_t now_s = answer->answered_wall_ms / 1000, date_s = now_s, expires_s;
+	const char *control = header(answer, "cache-control");
 
-	if (control && (strcasestr(control, "no-store") || strcasestr(control, "no-cache")))
-		return 0;
-	max_age = control ? strcasestr(control, "max-age=") : NULL;
-	if (max_age)
-		return strtoll(max_age + strlen("max-age="), NULL, 10);
-	if (!expires)
-		return -1;
-	if (http_date_parse(expires, now_s, &expires_s))
-		return 0;
-	if (date)
-		http_date_parse(date, now_s, &date_s);
-	return MAX(expires_s - date_s, 0);
+	return header(answer, "expires") ||
+	       (control && (strcasestr(control, "max-age") || strcasestr(control, "no-cache") ||
+			    strcasestr(control, "no-store")));
 }
 
 /* Without a word about it: as long as may be (RFC 9309, 2.4). */
 static int64_t fresh_ms(const struct robots_answer *answer)
 {
-	int64_t asked_s = (answer->answered_wall_ms - answer->asked_wall_ms) / 1000;
-	const char *age = header(answer, "age");
-	int64_t left_s = lifetime_s(answer);
+	struct cache_facts facts = {
+		.status = answer->status,
+		.head = {answer->head, answer->head_len},
+		.asked_wall_ms = answer->asked_wall_ms,
+		.answered_wall_ms = answer->answered_wall_ms,
+	};
+	int64_t now_wall_ms = answer->answered_wall_ms, left_s;
 
-	if (left_s < 0)
+	if (!lifetime_said(answer))
 		return ROBOTS_FRESH_MS_MAX;
-	left_s = MIN(left_s, ROBOTS_FRESH_MS_MAX / 1000) - MAX(asked_s, 0);
-	if (age)
-		left_s -= MIN(MAX(strtoll(age, NULL, 10), 0), ROBOTS_FRESH_MS_MAX / 1000);
+	if (cache_judge(&facts, 0, false, now_wall_ms) != CACHE_FRESH)
+		return ROBOTS_FRESH_MS_MIN;
+	left_s = cache_lifetime_s(&facts) - cache_age_s(&facts, now_wall_ms);
+	left_s = MIN(left_s, ROBOTS_FRESH_MS_MAX / 1000);
 	return MAX(left_s * 1000, ROBOTS_FRESH_MS_MIN);
 }
 

@@ -3,6 +3,7 @@
 #include "net/robots_cache.h"
 
 #include "base/limits.h"
+#include "net/cache_rules.h"
 #include "net/robots.h"
 
 #include <setjmp.h>
@@ -19,19 +20,14 @@ enum { START_MS = 5 * SECOND };
 static const int64_t start_wall_ms = INT64_C(1700000000) * 1000; /* 2023-11-14T22:13:20Z */
 static int some_load;
 
-struct head {
-	const char *at;
-	size_t len;
-};
-
 /* A head as a transfer gathers it. */
 #define HEAD(text)                                                                                 \
-	(struct head)                                                                              \
+	(struct cache_head)                                                                        \
 	{                                                                                          \
 		.at = (text), .len = sizeof(text)                                                  \
 	}
 
-static const struct head no_head = {.at = "", .len = 0};
+static const struct cache_head no_head = {.at = "", .len = 0};
 
 static struct robots_cache *cache_of(size_t origins_max, size_t bytes_max)
 {
@@ -53,7 +49,7 @@ static struct robots_file *file_of(struct robots_cache *cache, const char *key)
 
 /* One load of it, from begin to end. */
 static void answer(struct robots_cache *cache, struct robots_file *file, int status,
-		   struct head head, const char *text, int64_t now_ms)
+		   struct cache_head head, const char *text, int64_t now_ms)
 {
 	struct robots_answer answer = {
 		.status = status,
@@ -143,7 +139,7 @@ static void cache_control_and_expires_are_obeyed_within_bounds(void **state)
 {
 	/* Between a minute and a day: max-age, less Age, and Expires against Date. */
 	static const struct {
-		struct head head;
+		struct cache_head head;
 		int64_t lasts_s;
 	} rows[] = {
 		{HEAD("cache-control\0max-age=3600"), 3600},
