@@ -121,8 +121,10 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c)
 $(BUILD)/bench_%: $(BUILD)/tests/bench/bench_%.o $(TEST_LIB) $(LINK_service)
 	$(Q)echo "  LD $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(TEST_LIB) -Wl,--start-group $(LINK_service) -Wl,--end-group $(LIBS) $(BENCH_LIBS)
+$(BUILD)/slow_sync.so: tests/bench/slow_sync.c
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -shared -fPIC -o $@ $<
 .PHONY: bench-build
-bench-build: $(BENCH)
+bench-build: $(BENCH) $(BUILD)/slow_sync.so
 
 # ---- what people call ----
 

@@ -26,6 +26,19 @@ class Failed(Exception):
     """A measure that could not be made."""
 
 
+def sync_at_least(us):
+    """From now on servers see a disk whose syncs take so long (slow_sync.c)."""
+    os.environ["SLOW_SYNC_US"] = str(us)
+
+
+def serve(command, **pipes):
+    """Starts a server, on the slower disk if there is one."""
+    environment = dict(os.environ)
+    if "SLOW_SYNC_US" in environment:
+        environment["LD_PRELOAD"] = f"{BUILD}/slow_sync.so"
+    return subprocess.Popen(command, env=environment, **pipes)
+
+
 class Server:
     """A process with a directory and a port."""
 
@@ -79,7 +92,7 @@ class Jobmill(Server):
         self.flags = flags
 
     def start(self):
-        self.process = subprocess.Popen(
+        self.process = serve(
             [f"{BUILD}/jobmill", "serve", "--listen", "127.0.0.1:0",
              "--data", f"{self.dir}/data", *self.flags],
             stderr=subprocess.PIPE, text=True)
@@ -132,8 +145,8 @@ class Prototype(Server):
     name = "prototype"
 
     def start(self):
-        self.process = subprocess.Popen([f"{BUILD}/bench_prototype", self.dir],
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = serve([f"{BUILD}/bench_prototype", self.dir],
+                             stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline() or 0)
         if not self.port:
             raise Failed("the prototype did not start")
@@ -147,7 +160,7 @@ class Beanstalkd(Server):
     def start(self):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self.process = subprocess.Popen(
+        self.process = serve(
             ["beanstalkd", "-l", "127.0.0.1", "-p", str(self.port), "-f0", "-b", self.dir],
             stderr=subprocess.DEVNULL)
         end = time.monotonic() + START_S_MAX
