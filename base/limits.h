@@ -180,6 +180,16 @@ enum {
 	COOKIES_BYTES_MAX         = 1024 * 1024,      /* in memory and in a checkpoint, whatever their number */
 	COOKIE_HEADER_BYTES_MAX   = 16 * 1024,        /* servers refuse more; those with the longest paths go first */
 
+	/* the HTTP cache */
+	CACHE_ENTRIES_MAX         = 100000,           /* 32 bytes each in memory */
+	CACHE_FILE_BYTES_MAX      = 12 * 1024 * 1024, /* a page with its head */
+	CACHE_BLOCK_BYTES         = 4096,             /* what the smallest file takes of a disk */
+	CACHE_SHARE_MAX           = 8,                /* one entry takes at most an eighth of it all */
+	CACHE_ORDERS_MAX          = 10000,            /* looks and writes waiting for the disk … */
+	CACHE_ORDERS_BYTES_MAX    = 64 * 1024 * 1024, /* … and what they hold; more is not stored */
+	CACHE_HELD_BYTES_MAX      = 64 * 1024 * 1024, /* stale ones whose origin is being asked */
+	CACHE_DISK_FREE_BYTES_MIN = 256 * 1024 * 1024, /* the store comes first, and stops at a quarter */
+
 	/* HTML */
 	HTML_BYTES_MAX            = 10 * 1024 * 1024,
 	HTML_DEPTH_MAX            = 512,              /* deeper elements become siblings, as browsers do */

@@ -35,6 +35,7 @@
 	X(LOCK_FETCH,       "net/fetch: requests handed to a loop") \
 	X(LOCK_HOSTS,       "net/hosts: the table of hosts") \
 	X(LOCK_ROBOTS,      "net/robots_cache: the files of all origins") \
+	X(LOCK_CACHE,       "net/cache: its index and its orders") \
 	X(LOCK_ORIGIN,      "tests/lib: the origin server of tests") \
 	X(LOCK_STORE_SYNC,  "store/results: work for the results thread") \
 	X(LOCK_STORE_QUEUE, "store/writer: operations waiting for a commit") \
