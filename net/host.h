@@ -83,6 +83,7 @@ struct hosts {
 	void *ctx;
 
 	struct lock lock;
+	struct cond saved; /* saving became false */
 	struct rng rng GUARDED_BY(lock);
 	struct host **buckets GUARDED_BY(lock);
 	size_t bucket_count GUARDED_BY(lock); /* a power of two */
@@ -92,6 +93,7 @@ struct hosts {
 	struct ring ready[HOSTS_PRIORITIES] GUARDED_BY(lock); /* hosts that may start now */
 	struct ring idle GUARDED_BY(lock);     /* without items, the longest unused first */
 	struct ring dirty GUARDED_BY(lock);    /* to be saved */
+	bool saving GUARDED_BY(lock);	       /* a state is on its way to the store */
 	struct ring ended GUARDED_BY(lock);    /* items */
 	struct heap sleeping GUARDED_BY(lock); /* hosts by their next start */
 	struct heap timers GUARDED_BY(lock);   /* items by back-off or deadline */

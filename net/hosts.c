@@ -39,6 +39,7 @@ struct hosts *hosts_new(const struct hosts_config *config, struct err *err)
 	hosts->changed = config->changed;
 	hosts->save = config->save;
 	hosts->ctx = config->ctx;
+	cond_init(&hosts->saved);
 	lock_init(&hosts->lock, LOCK_HOSTS);
 	lock_take(&hosts->lock);
 	rng_seed(&hosts->rng, config->seed);
@@ -85,6 +86,7 @@ void hosts_free(struct hosts *hosts)
 	heap_done(&hosts->blocked);
 	lock_drop(&hosts->lock);
 	lock_done(&hosts->lock);
+	cond_done(&hosts->saved);
 	free(hosts);
 }
 

@@ -201,6 +201,18 @@ int hosts_limit(struct hosts *hosts, const char *key, const struct hosts_limits 
 int hosts_crawl_delay(struct hosts *hosts, const char *key, int64_t delay_ms, int64_t now_ms,
 		      struct err *err);
 
+/* Somebody who takes the state of a host, as the config's save(). */
+struct hosts_saver {
+	void (*save)(void *ctx, const char *key, const void *state, size_t len);
+	void *ctx;
+};
+
+/* Hands over what is known of a host now, changed or not (len 0: nothing that matters).  Until
+ * save() has returned no other state is handed over: the last one that came is the
+ * latest. */
+void hosts_save_one(struct hosts *hosts, const char *key, int64_t now_ms,
+		    const struct hosts_saver *saver);
+
 /* Takes back what save() was given, away_ms ago.  A state that is not ours, or that no
  * longer matters, is skipped. */
 void hosts_import(struct hosts *hosts, const char *key, const void *state, size_t len,

@@ -2,9 +2,9 @@
 /* hosts_saved.c - what of a host outlives the process.
  *
  * A host that changed is dirty; hosts_save() hands the state of each to save(), as one
- * flat record, about once a second.  Instants become durations, because the monotonic
- * clock does not outlive the machine.  A host about which there is nothing to remember
- * is forgotten; so is one that has been well for a week, when it is read.
+ * flat record, about once a second; hosts_save_one() does not wait for that.  Instants become
+ * durations, because the monotonic clock does not outlive the machine.  A host about which there is
+ * nothing to remember is forgotten; so is one that has been well for a week, when it is read.
  */
 #include "net/host.h"
 
@@ -72,11 +72,33 @@ static size_t host_export(const struct host *host, int64_t now_ms, struct host_s
 	return saved_len(count);
 }
 
+/* Without the lock, but one after the other, in the order in which the states were read:
+ * an earlier one never comes after a later one. */
+static void saving_await(struct hosts *hosts) REQUIRES(hosts->lock)
+{
+	while (hosts->saving)
+		cond_wait(&hosts->saved, &hosts->lock);
+}
+
+static void state_save(struct hosts *hosts, const struct hosts_saver *saver, const char *key,
+		       const struct host_saved *saved, size_t len) REQUIRES(hosts->lock)
+{
+	hosts->saving = true;
+	lock_drop(&hosts->lock);
+	saver->save(saver->ctx, key, saved, len);
+	lock_take(&hosts->lock);
+	hosts->saving = false;
+	cond_broadcast(&hosts->saved);
+}
+
 void hosts_save(struct hosts *hosts, int64_t now_ms)
 {
+	const struct hosts_saver saver = {.save = hosts->save, .ctx = hosts->ctx};
+
 	if (!hosts->save)
 		return;
 	lock_take(&hosts->lock);
+	saving_await(hosts);
 	while (!ring_empty(&hosts->dirty)) {
 		struct host *host = CONTAINER_OF(hosts->dirty.next, struct host, dirty);
 		struct host_saved saved;
@@ -88,10 +110,42 @@ void hosts_save(struct hosts *hosts, int64_t now_ms)
 		len = host_export(host, now_ms, &saved);
 		if (host->gone)
 			host_free(host);
-		lock_drop(&hosts->lock);
-		hosts->save(hosts->ctx, key, &saved, len);
-		lock_take(&hosts->lock);
+		state_save(hosts, &saver, key, &saved, len);
+		saving_await(hosts);
 	}
+	lock_drop(&hosts->lock);
+}
+
+/* One of the same key that went before need not be forgotten by the store any more, and
+ * must not be forgotten later. */
+static void gone_drop(struct hosts *hosts, const char *key) REQUIRES(hosts->lock)
+{
+	struct ring *link = hosts->dirty.next;
+
+	while (link != &hosts->dirty) {
+		struct host *host = CONTAINER_OF(link, struct host, dirty);
+
+		link = link->next;
+		if (host->gone && strcmp(host->key, key) == 0) {
+			ring_drop(&host->dirty);
+			host_free(host);
+		}
+	}
+}
+
+void hosts_save_one(struct hosts *hosts, const char *key, int64_t now_ms,
+		    const struct hosts_saver *saver)
+{
+	struct host_saved saved;
+	const struct host *host;
+	size_t len;
+
+	lock_take(&hosts->lock);
+	saving_await(hosts);
+	gone_drop(hosts, key);
+	host = host_find(hosts, key);
+	len = host ? host_export(host, now_ms, &saved) : 0;
+	state_save(hosts, saver, key, &saved, len);
 	lock_drop(&hosts->lock);
 }
 

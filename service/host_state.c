@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* host_state.c - hosts in the store: their states by key, their moves as events.
  *
- * Called by daemon.c for the fetcher.  A state is stored behind the wall-clock time of its
+ * Called by daemon.c for the fetcher, and by http/api_hosts.c for what a client was
+ * promised.  A state is stored behind the wall-clock time of its
  * saving: the durations in it are told how long it was away.
  */
 #include "service/host_state.h"
@@ -39,13 +40,19 @@ int host_states_load(struct store *store, struct hosts *hosts, struct err *err)
 
 struct state_save {
 	struct op_kv kv;
+	host_kept_fn *kept; /* NULL: nobody waits */
+	void *ctx;
 	char key[HOST_KEY_BYTES_MAX + 1];
 	uint8_t state[sizeof(int64_t) + HOST_STATE_BYTES_MAX];
 };
 
 static void save_done(struct store_op *op)
 {
-	free(op->ctx);
+	struct state_save *save = op->ctx;
+
+	if (save->kept)
+		save->kept(save->ctx, &op->err);
+	free(save);
 }
 
 /* NULL: no memory. */
@@ -80,6 +87,41 @@ void host_state_save(struct store *store, const char *key, const void *state, si
 	save->kv.op.lazy = true;
 	if (store_put(store, &save->kv.op, &err))
 		free(save);
+}
+
+/* One who waits for a state to be durable. */
+struct keeper {
+	struct store *store;
+	host_kept_fn *kept;
+	void *ctx;
+	struct err *err;
+	int rc;
+};
+
+static void keeper_save(void *ctx, const char *key, const void *state, size_t len)
+{
+	struct keeper *keeper = ctx;
+	struct state_save *save = save_new(key, state, len);
+
+	if (!save) {
+		keeper->rc = err_set(keeper->err, ERR_NO_MEMORY, "no memory for the host's state");
+		return;
+	}
+	save->kept = keeper->kept;
+	save->ctx = keeper->ctx;
+	keeper->rc = store_put(keeper->store, &save->kv.op, keeper->err);
+	if (keeper->rc)
+		free(save);
+}
+
+int host_state_keep(struct store *store, struct hosts *hosts, const char *key, host_kept_fn *kept,
+		    void *ctx, struct err *err)
+{
+	struct keeper keeper = {.store = store, .kept = kept, .ctx = ctx, .err = err};
+
+	hosts_save_one(hosts, key, clock_ms(),
+		       &(struct hosts_saver){.save = keeper_save, .ctx = &keeper});
+	return keeper.rc;
 }
 
 /* ---- moves ---- */

@@ -9,7 +9,9 @@
 #include "base/mistakes.h"
 #include "base/spec.h"
 #include "net/url.h"
+#include "service/host_state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void instant_out(struct json_out *out, const char *name, int64_t left_ms)
@@ -151,28 +153,94 @@ struct hosts *hosts_of(const struct request *request)
 	return fetcher_hosts(api_of(request)->fetcher);
 }
 
-void host_show(struct request *request)
+/* The page of the host of the path, into `body`. */
+static int host_write(struct request *request, struct buf *body, struct err *err)
 {
-	struct buf body = BUF(REPLY_BYTES_MAX);
-	struct json_out out = JSON_OUT(&body);
 	struct robots_cache *robots = fetcher_robots(api_of(request)->fetcher);
 	const char *key = request_param(request, "key");
+	struct json_out out = JSON_OUT(body);
 	struct host_details details;
 	int64_t now_ms = clock_ms();
 	struct host_view view;
+
+	if (hosts_get(hosts_of(request), key, now_ms, &view, &details.history, err))
+		return -1;
+	details.robots_asked = robots_cache_look(robots, key, now_ms, &details.robots);
+	host_out(&view, &details, now_ms, &out);
+	return 0;
+}
+
+void host_show(struct request *request)
+{
+	struct buf body = BUF(REPLY_BYTES_MAX);
 	struct err err;
 
-	if (hosts_get(hosts_of(request), key, now_ms, &view, &details.history, &err)) {
+	if (host_write(request, &body, &err)) {
 		problem_hint(request, "GET /v1/hosts; keys look like https:example.com:443");
 		reply_problem(request, &err);
 		return;
 	}
-	details.robots_asked = robots_cache_look(robots, key, now_ms, &details.robots);
-	host_out(&view, &details, now_ms, &out);
 	reply_json(request, 200, &body);
 }
 
 /* ---- steering ---- */
+
+/* What was changed by hand is on the disk before it is answered.  The answer is written as
+ * of the change. */
+struct steering {
+	struct later *later;
+	struct buf body;
+	struct err err; /* code ERR_NONE: kept */
+};
+
+static void steering_free(void *ctx)
+{
+	struct steering *steering = ctx;
+
+	buf_done(&steering->body);
+	free(steering);
+}
+
+static void steering_answer(struct request *request, void *ctx)
+{
+	struct steering *steering = ctx;
+
+	if (steering->err.code != ERR_NONE)
+		reply_problem(request, &steering->err);
+	else
+		reply_json(request, 200, &steering->body);
+}
+
+static void steering_kept(void *ctx, const struct err *err)
+{
+	struct steering *steering = ctx;
+
+	steering->err = *err;
+	later_done(steering->later);
+}
+
+/* The host of the path was steered. */
+static void steered(struct request *request)
+{
+	struct steering *steering = calloc(1, sizeof(*steering));
+	const char *key = request_param(request, "key");
+	struct err err;
+
+	if (!steering) {
+		reply_problemf(request, ERR_NO_MEMORY, "no memory for the change");
+		return;
+	}
+	buf_init(&steering->body, REPLY_BYTES_MAX);
+	if (host_write(request, &steering->body, &err)) {
+		reply_problem(request, &err);
+		steering_free(steering);
+		return;
+	}
+	steering->later = reply_later(request, steering_answer, steering_free, steering);
+	if (steering->later && host_state_keep(api_of(request)->store, hosts_of(request), key,
+					       steering_kept, steering, &err))
+		steering_kept(steering, &err);
+}
 
 /* A breaker may be forced before the first fetch, so the host need not be known yet;
  * but its key must be one that a URL can have. */
@@ -224,7 +292,7 @@ static void force(struct request *request, enum breaker_force how)
 	if (hosts_force(hosts_of(request), key, how, clock_ms(), &err))
 		steering_failed(request, &err);
 	else
-		host_show(request);
+		steered(request);
 }
 
 void host_open(struct request *request)
@@ -244,7 +312,7 @@ void host_reset(struct request *request)
 	if (hosts_reset(hosts_of(request), request_param(request, "key"), clock_ms(), &err))
 		reply_problem(request, &err);
 	else
-		host_show(request);
+		steered(request);
 }
 
 /* ---- PATCH: limits ---- */
@@ -325,5 +393,5 @@ void host_patch(struct request *request)
 	if (hosts_limit(hosts_of(request), key, &limits, which, clock_ms(), &err))
 		steering_failed(request, &err);
 	else
-		host_show(request);
+		steered(request);
 }

@@ -4,8 +4,10 @@
 
 #include "base/compiler.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@ enum { T0 = 1000000 };
 static char saved_key[HOST_KEY_BYTES_MAX + 1];
 static char saved[HOST_STATE_BYTES_MAX];
 static size_t saved_len;
-static unsigned woken;
+static unsigned saves, woken;
 
 static void on_save(void *ctx, const char *key, const void *state, size_t len)
 {
@@ -29,6 +31,7 @@ static void on_save(void *ctx, const char *key, const void *state, size_t len)
 	snprintf(saved_key, sizeof(saved_key), "%s", key);
 	memcpy(saved, state, len);
 	saved_len = len;
+	saves++;
 }
 
 static void on_wake(void *ctx)
@@ -878,6 +881,118 @@ static void history_and_limits_come_back(void **state)
 	hosts_free(hosts);
 }
 
+static const struct hosts_saver saver = {.save = on_save};
+
+static void one_host_is_saved_when_asked(void **state)
+{
+	/* Changed or not; nothing is left to say of one that is as new, or not known. */
+	const struct hosts_limits limits = {.limit_max = 3};
+	struct hosts *hosts = table_open(4);
+	struct hosts *others = table_open(4);
+	struct host_view view;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(hosts_limit(hosts, key_a, &limits, HOSTS_LIMIT_MAX, T0, &err), 0);
+	hosts_save(hosts, T0);
+	saved_len = 0;
+	hosts_save_one(hosts, key_a, T0, &saver);
+	assert_string_equal(saved_key, key_a);
+	hosts_import(others, saved_key, saved, saved_len, 0, T0);
+	assert_int_equal(hosts_get(others, key_a, T0, &view, NULL, &err), 0);
+	assert_int_equal(view.limits.limit_max, 3);
+	assert_int_equal(hosts_limit(hosts, key_a, &(struct hosts_limits){.limit_max = 0},
+				     HOSTS_LIMIT_MAX, T0, &err),
+			 0);
+	hosts_save_one(hosts, key_a, T0, &saver);
+	assert_int_equal(saved_len, 0);
+	saved_len = 1;
+	hosts_save_one(hosts, key_b, T0, &saver);
+	assert_string_equal(saved_key, key_b);
+	assert_int_equal(saved_len, 0);
+	hosts_free(others);
+	hosts_free(hosts);
+}
+
+static void what_was_saved_is_not_forgotten_for_its_predecessor(void **state)
+{
+	/* The host had to go and is there again before the store was told: it stays there. */
+	struct hosts_item item = item_of(key_b, 1);
+	struct hosts *hosts = table_open(1);
+	struct err err;
+
+	(void)state;
+	hosts_force(hosts, key_a, BREAKER_FORCED_OPEN, T0, &err);
+	hosts_reset(hosts, key_a, T0, &err);
+	add(hosts, &item, T0);
+	assert_true(hosts_remove(hosts, &item, T0));
+	hosts_force(hosts, key_a, BREAKER_FORCED_OPEN, T0, &err);
+	hosts_save_one(hosts, key_a, T0, &saver);
+	assert_true(saved_len > 0);
+	saves = 0;
+	hosts_save(hosts, T0);
+	assert_int_equal(saves, 1); /* of its own change */
+	assert_string_equal(saved_key, key_a);
+	assert_true(saved_len > 0);
+	hosts_free(hosts);
+}
+
+/* A save that is slow: the state that it has was read before another one's. */
+static struct {
+	struct hosts *hosts;
+	pthread_t other;
+	atomic_uint came; /* written by two threads, one after the other */
+	unsigned first, second;
+} slow;
+
+static void on_second_save(void *ctx, const char *key, const void *state, size_t len)
+{
+	(void)ctx;
+	(void)key;
+	(void)state;
+	(void)len;
+	slow.second = atomic_fetch_add(&slow.came, 1);
+}
+
+static void *save_second(void *ctx)
+{
+	const struct hosts_saver second = {.save = on_second_save};
+
+	(void)ctx;
+	hosts_save_one(slow.hosts, key_a, T0, &second);
+	return NULL;
+}
+
+static void on_first_save(void *ctx, const char *key, const void *state, size_t len)
+{
+	struct host_view view;
+	struct err err;
+
+	(void)ctx;
+	(void)key;
+	(void)state;
+	(void)len;
+	assert_int_equal(pthread_create(&slow.other, NULL, save_second, NULL), 0);
+	/* Time for the other one to come first, if it could; and the table is not locked. */
+	for (int i = 0; i < 1000; i++)
+		hosts_get(slow.hosts, key_a, T0, &view, NULL, &err);
+	slow.first = atomic_fetch_add(&slow.came, 1);
+}
+
+static void states_are_saved_in_the_order_in_which_they_were_read(void **state)
+{
+	/* The second waits until the first was handed over. */
+	const struct hosts_saver first = {.save = on_first_save};
+
+	(void)state;
+	slow.hosts = table_open(4);
+	hosts_save_one(slow.hosts, key_a, T0, &first);
+	pthread_join(slow.other, NULL);
+	assert_int_equal(slow.first, 0);
+	assert_int_equal(slow.second, 1);
+	hosts_free(slow.hosts);
+}
+
 static void a_host_that_had_to_go_is_forgotten_in_the_store(void **state)
 {
 	/* Its place is free at once, its row is deleted with the next save. */
@@ -1142,6 +1257,9 @@ int main(void)
 		cmocka_unit_test(the_table_is_bounded_and_forgets_the_healthy),
 		cmocka_unit_test(the_list_is_sorted_filtered_and_goes_on),
 		cmocka_unit_test(what_was_saved_comes_back),
+		cmocka_unit_test(one_host_is_saved_when_asked),
+		cmocka_unit_test(what_was_saved_is_not_forgotten_for_its_predecessor),
+		cmocka_unit_test(states_are_saved_in_the_order_in_which_they_were_read),
 		cmocka_unit_test(low_priority_is_served_at_a_busy_host),
 		cmocka_unit_test(retries_keep_the_global_share),
 		cmocka_unit_test(a_host_has_a_budget_of_retries),
