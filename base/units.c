@@ -2,6 +2,8 @@
 /* units.c - small parsers, each over the whole text: trailing bytes are errors. */
 #include "base/units.h"
 
+#include "base/date.h"
+
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -120,123 +122,16 @@ void size_format(int64_t bytes, char *text)
 	quantity_format(bytes, sizes + 1, 5, text);
 }
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
-static int64_t days_from_date(int year, int month, int day)
-{
-	int y = month <= 2 ? year - 1 : year;
-	int era = y / 400;
-	int yoe = y - era * 400;
-	int doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	int doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-
-	return (int64_t)era * 146097 + doe - 719468;
-}
-
-static int days_in_month(int year, int month)
-{
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return month == 2 && leap ? 29 : days[month - 1];
-}
-
-/* Exactly `count` digits; -1 when there are fewer. */
-static int digits_parse(const char **at, int count)
-{
-	int value = 0;
-
-	for (int i = 0; i < count; i++, (*at)++) {
-		if (!isdigit((unsigned char)**at))
-			return -1;
-		value = value * 10 + (**at - '0');
-	}
-	return value;
-}
-
-static bool skip_char(const char **at, const char *any_of)
-{
-	if (**at == '\0' || !strchr(any_of, **at))
-		return false;
-	(*at)++;
-	return true;
-}
-
-/* Minutes east of UTC, from "Z", "+01:00" or "-08:30". */
-static bool offset_parse(const char **at, int *ret_minutes)
-{
-	int sign = **at == '-' ? -1 : 1;
-	int hours, minutes;
-
-	if (skip_char(at, "Zz")) {
-		*ret_minutes = 0;
-		return true;
-	}
-	if (!skip_char(at, "+-"))
-		return false;
-	hours = digits_parse(at, 2);
-	if (hours < 0 || hours > 23 || !skip_char(at, ":"))
-		return false;
-	minutes = digits_parse(at, 2);
-	if (minutes < 0 || minutes > 59)
-		return false;
-	*ret_minutes = sign * (hours * 60 + minutes);
-	return true;
-}
-
-static bool date_parse(const char **at, int64_t *ret_days)
-{
-	int year = digits_parse(at, 4), month, day;
-
-	if (year < 1970 || !skip_char(at, "-"))
-		return false;
-	month = digits_parse(at, 2);
-	if (month < 1 || month > 12 || !skip_char(at, "-"))
-		return false;
-	day = digits_parse(at, 2);
-	if (day < 1 || day > days_in_month(year, month))
-		return false;
-	*ret_days = days_from_date(year, month, day);
-	return true;
-}
-
-static bool time_parse(const char **at, int64_t *ret_ms)
-{
-	int hour = digits_parse(at, 2), minute, second, ms = 0, scale = 100;
-
-	if (hour < 0 || hour > 23 || !skip_char(at, ":"))
-		return false;
-	minute = digits_parse(at, 2);
-	if (minute < 0 || minute > 59 || !skip_char(at, ":"))
-		return false;
-	second = digits_parse(at, 2);
-	if (second < 0 || second > 60)
-		return false;
-	if (skip_char(at, ".")) {
-		if (!isdigit((unsigned char)**at))
-			return false;
-		for (; isdigit((unsigned char)**at); (*at)++, scale /= 10)
-			ms += (**at - '0') * scale;
-	}
-	*ret_ms = ((int64_t)hour * 60 + minute) * 60000 + (int64_t)MIN(second, 59) * 1000 + ms;
-	return true;
-}
-
 int instant_parse(const char *text, int64_t *ret_wall_ms, struct err *err)
 {
-	const char *at = text;
-	const int64_t wall_ms_max = 253402300799999; /* 9999-12-31T23:59:59.999Z */
-	int64_t days = 0, ms = 0, wall_ms = -1;
-	int offset_minutes;
+	struct moment moment;
 
-	if (date_parse(&at, &days) && skip_char(&at, "Tt ") && time_parse(&at, &ms) &&
-	    offset_parse(&at, &offset_minutes) && *at == '\0')
-		wall_ms = days * 86400000 + ms - (int64_t)offset_minutes * 60000;
-	if (wall_ms < 0 || wall_ms > wall_ms_max)
+	if (!moment_parse(text, strlen(text), &moment) || !moment.zoned || moment.ms < 0)
 		return err_set(err, ERR_INVALID_SPEC,
 			       "'%.40s' is not an instant; write RFC 3339, such as "
 			       "\"2026-12-01T08:30:00Z\"",
 			       text);
-	*ret_wall_ms = wall_ms;
+	*ret_wall_ms = moment.ms;
 	return 0;
 }
 
@@ -251,25 +146,18 @@ static void digits_put(char *at, int count, int64_t number)
 
 void instant_format(int64_t wall_ms, char text[INSTANT_TEXT_LEN + 1])
 {
-	int64_t days = wall_ms / 86400000, ms = wall_ms % 86400000;
-	int64_t z, era, doe, yoe, doy, mp, year, month;
+	int64_t number = wall_ms / DAY_MS, ms = wall_ms % DAY_MS;
+	struct day day;
 
 	if (ms < 0) {
-		ms += 86400000;
-		days--;
+		ms += DAY_MS;
+		number--;
 	}
-	z = days + 719468;
-	era = (z >= 0 ? z : z - 146096) / 146097;
-	doe = z - era * 146097;
-	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	mp = (5 * doy + 2) / 153;
-	month = mp < 10 ? mp + 3 : mp - 9;
-	year = yoe + era * 400 + (month <= 2);
+	day = day_of(number);
 	memcpy(text, "0000-00-00T00:00:00.000Z", INSTANT_TEXT_LEN + 1);
-	digits_put(text, 4, year);
-	digits_put(text + 5, 2, month);
-	digits_put(text + 8, 2, doy - (153 * mp + 2) / 5 + 1);
+	digits_put(text, 4, day.year);
+	digits_put(text + 5, 2, day.month);
+	digits_put(text + 8, 2, day.day);
 	digits_put(text + 11, 2, ms / 3600000);
 	digits_put(text + 14, 2, ms / 60000 % 60);
 	digits_put(text + 17, 2, ms / 1000 % 60);

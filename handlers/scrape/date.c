@@ -4,6 +4,7 @@
  * A format that a language reads differently (3/4/2024) is tried only when the field
  * says the language: a guess would be wrong half of the time.
  */
+#include "base/date.h"
 #include "handlers/scrape/locale.h"
 
 #include <stdio.h>
@@ -38,18 +39,6 @@ static const char *const day_first[] = {
 	"%d/%m/%Y[,][ %H:%M[:%S]][ %p]", "%d/%m/%y", "%d-%m-%Y", "%d.%m.%y", NULL,
 };
 
-static bool is_leap(int year)
-{
-	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
-static int month_days(int year, int month)
-{
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-	return month == 2 && is_leap(year) ? 29 : days[month - 1];
-}
-
 static bool date_is_real(const struct date *date)
 {
 	if (date->year < 1 || date->month < 1 || date->month > 12 || date->day < 1 ||
@@ -63,20 +52,12 @@ static bool date_is_real(const struct date *date)
 /* A day further or back. */
 static void day_move(struct date *date, int by)
 {
-	date->day += by;
-	if (date->day < 1) {
-		if (--date->month < 1) {
-			date->month = 12;
-			date->year--;
-		}
-		date->day = date->year < 1 ? 1 : month_days(date->year, date->month);
-	} else if (date->day > month_days(date->year, date->month)) {
-		date->day = 1;
-		if (++date->month > 12) {
-			date->month = 1;
-			date->year++;
-		}
-	}
+	struct day day = {.year = date->year, .month = date->month, .day = date->day};
+
+	day = day_of(day_number(day) + by);
+	date->year = day.year;
+	date->month = day.month;
+	date->day = day.day;
 }
 
 static void utc_make(struct date *date)
