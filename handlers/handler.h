@@ -44,10 +44,15 @@ enum step {
 	STEP_FAIL, /* the attempt fails with *err */
 };
 
-/* What a plan may ask of the house: constant, the same for all plans. */
+/* What the operator allows jobs: constant, the same for all plans. */
+struct permits {
+	const struct guard *guard; /* which addresses */
+	bool insecure_tls;	   /* requests that verify no certificate */
+};
+
 struct planner {
 	struct mistakes *mistakes; /* where mistakes go, with pointers under "/spec" */
-	const struct guard *guard; /* which addresses the operator allows */
+	const struct permits *permits;
 };
 
 struct handler {

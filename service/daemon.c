@@ -36,6 +36,7 @@ enum { PATH_BYTES_MAX = 4096, TOKENS_BYTES_MAX = 1 << 20 };
 struct daemon {
 	struct api api;
 	struct guard *guard;
+	struct permits permits;
 	struct auth *auth;
 	char scratch[PATH_BYTES_MAX];
 	/* Written once, when the engine is whole; read by the store's writer, which moves jobs
@@ -72,6 +73,10 @@ static int guard_make(struct daemon *daemon, const struct config *config, struct
 	for (unsigned i = 0; i < config->allow_net.count; i++)
 		if (guard_allow(daemon->guard, config->allow_net.items[i], err))
 			return err_wrap(err, "--allow-net");
+	daemon->permits = (struct permits){
+		.guard = daemon->guard,
+		.insecure_tls = config->allow_insecure_tls,
+	};
 	return 0;
 }
 
@@ -262,7 +267,7 @@ static int fetcher_make(struct daemon *daemon, const struct config *config, stru
 		.user_agent = "jobmill/" JOBMILL_VERSION,
 		.transfers_max = (unsigned)config->fetch_max,
 		.ca_file = config->ca_file,
-		.allow_insecure = config->allow_insecure_tls,
+		.allow_insecure = daemon->permits.insecure_tls,
 		.room = fetch_room,
 		.host_changed = host_changed,
 		.host_save = host_save,
@@ -316,7 +321,7 @@ static int engine_make(struct daemon *daemon, const struct config *config, struc
 	struct engine_config engine = {
 		.store = daemon->api.store,
 		.fetcher = daemon->api.fetcher,
-		.guard = daemon->guard,
+		.permits = &daemon->permits,
 		.scratch_dir = daemon->scratch,
 		.workers_min = (unsigned)config->workers_min,
 		.workers_max = (unsigned)config->workers_max,
@@ -344,7 +349,7 @@ int daemon_start(const struct config *config, struct daemon **ret_daemon, struct
 	    fetcher_make(daemon, config, err) || store_make(daemon, config, err) ||
 	    engine_make(daemon, config, err) || desk_new(&daemon->api.desk, err))
 		goto fail;
-	daemon->api.guard = daemon->guard;
+	daemon->api.permits = &daemon->permits;
 	if (engine_start(daemon->api.engine, err) || server_start(daemon->api.server, err))
 		goto fail;
 	*ret_daemon = daemon;

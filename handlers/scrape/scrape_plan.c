@@ -52,6 +52,12 @@ static const struct param breaker_params[] = {
 	{0},
 };
 
+static const struct param tls_params[] = {
+	{.name = "verify", .kind = PARAM_BOOL, .preset = "true",
+	 .summary = "Fail where the certificate is not one of a known authority for that host"},
+	{0},
+};
+
 const struct param scrape_params[] = {
 	{.name = "urls", .kind = PARAM_ARRAY, .members = url_element, .min = 1,
 	 .max = URLS_MAX, .summary = "What to fetch; each ends as one result item"},
@@ -86,6 +92,10 @@ const struct param scrape_params[] = {
 		    "when links are followed"},
 	{.name = "cookies", .kind = PARAM_BOOL, .preset = "false", .otherwise = &jar_form,
 	 .summary = "Keep the cookies that hosts set, and send them back"},
+	{.name = "http2", .kind = PARAM_BOOL, .preset = "false",
+	 .summary = "HTTP/2 with https servers that speak it; else HTTP/1.1"},
+	{.name = "tls", .kind = PARAM_OBJECT, .members = tls_params,
+	 .summary = "Which certificates are believed"},
 	{.name = "download", .kind = PARAM_LATER, .summary = "Save bodies as files"},
 	{.name = "save_body", .kind = PARAM_LATER, .summary = "Keep the pages themselves"},
 	{.name = "if_changed_since", .kind = PARAM_OBJECT, .members = compare_params,
@@ -110,14 +120,14 @@ static void address_check(const struct url *url, size_t index, struct planner *p
 	struct err err;
 
 	if (url_address(url, &address)) {
-		if (guard_check(planner->guard, (struct sockaddr *)&address, &err) == 0)
+		if (guard_check(planner->permits->guard, (struct sockaddr *)&address, &err) == 0)
 			return;
 		mistake = mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED,
 					   url_pointer(planner, index), "%s", err.detail);
-		guard_hint(planner->guard, (struct sockaddr *)&address, hint);
+		guard_hint(planner->permits->guard, (struct sockaddr *)&address, hint);
 		if (hint[0])
 			mistake_hint(planner->mistakes, mistake, "%s", hint);
-	} else if (guard_check_name(planner->guard, url->host.at, url->host.len, &err)) {
+	} else if (guard_check_name(planner->permits->guard, url->host.at, url->host.len, &err)) {
 		mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED, url_pointer(planner, index),
 				 "%s", err.detail);
 	}
@@ -260,6 +270,17 @@ static void robots_read(const struct json *spec, struct plan *plan)
 		plan->request.robots = plan->robots;
 }
 
+static void tls_check(const struct json *spec, const struct planner *planner)
+{
+	struct mistake *mistake;
+
+	if (planner->permits->insecure_tls || spec_bool(json_get(spec, "tls"), "verify", true))
+		return;
+	mistake = mistake_add(planner->mistakes, "/spec/tls/verify", "not-allowed",
+			      "the operator does not allow unverified TLS");
+	mistake_hint(planner->mistakes, mistake, "serve --allow-insecure-tls");
+}
+
 static void request_read(const struct json *spec, struct plan *plan)
 {
 	const struct json *retry = json_get(spec, "retry"), *breaker = json_get(spec, "breaker");
@@ -278,6 +299,8 @@ static void request_read(const struct json *spec, struct plan *plan)
 		.on_open = spec_choice(breaker, "on_open", on_open, 0) ? HOSTS_FAIL : HOSTS_PARK,
 		.breaker = {.failures_max = (uint32_t)spec_int(breaker, "failures", 0),
 			    .open_ms = spec_duration(breaker, "open", 0)},
+		.insecure = !spec_bool(json_get(spec, "tls"), "verify", true),
+		.http2 = spec_bool(spec, "http2", false),
 	};
 	robots_read(spec, plan);
 }
@@ -290,6 +313,7 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 		return -1;
 	arena_init(&plan->arena, PLAN_BYTES_MAX);
 	from_read(spec, &plan->from, planner->mistakes);
+	tls_check(spec, planner);
 	if (maps_read(spec, &plan->arena, &plan->maps, planner->mistakes) == 0 &&
 	    follow_read(spec, &plan->arena, planner, &plan->follow) == 0 &&
 	    urls_read(json_get(spec, "urls"), plan, planner) == 0 &&

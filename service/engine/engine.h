@@ -24,7 +24,7 @@ struct fetcher;
 struct engine_config {
 	struct store *store;
 	struct fetcher *fetcher;
-	const struct guard *guard;
+	const struct permits *permits;
 	const char *scratch_dir;
 	unsigned workers_min, workers_max, active_max;
 	int64_t memory_max; /* bytes that runs may reserve */

@@ -149,7 +149,8 @@ static struct task *job_task(struct engine *engine, struct job *job)
 	char id[ID_TEXT_LEN + 1];
 	struct err err;
 
-	if (job->state == JOB_PENDING && task_restore(job, engine->config.guard, &task, &err) == 0)
+	if (job->state == JOB_PENDING &&
+	    task_restore(job, engine->config.permits, &task, &err) == 0)
 		return task;
 	if (job->state == JOB_PENDING) {
 		id_format(&job->id, id);

@@ -218,9 +218,9 @@ static void type_unknown(const char *type, struct mistakes *mistakes)
 	mistake_hint(mistakes, mistake, "%s", nearest ? nearest : "GET /v1/handlers lists them");
 }
 
-static int spec_plan(struct task *task, const struct guard *guard, struct mistakes *mistakes)
+static int spec_plan(struct task *task, const struct permits *permits, struct mistakes *mistakes)
 {
-	struct planner planner = {.mistakes = mistakes, .guard = guard};
+	struct planner planner = {.mistakes = mistakes, .permits = permits};
 
 	if (spec_check(task->handler->params, task->spec, "/spec", mistakes))
 		return -1;
@@ -237,7 +237,7 @@ static int mistakes_told(const struct mistakes *mistakes, struct err *err)
 		       first ? first->detail : "the spec is not valid");
 }
 
-static int task_fill(struct task *task, const struct guard *guard, struct mistakes *mistakes,
+static int task_fill(struct task *task, const struct permits *permits, struct mistakes *mistakes,
 		     struct err *err)
 {
 	const char *type;
@@ -254,7 +254,7 @@ static int task_fill(struct task *task, const struct guard *guard, struct mistak
 	if (type && !task->handler)
 		type_unknown(type, mistakes);
 	if (task->handler && task->spec && json_kind(task->spec) == JSON_OBJECT)
-		spec_plan(task, guard, mistakes);
+		spec_plan(task, permits, mistakes);
 	if (mistakes->count == 0)
 		envelope_read(task, mistakes);
 	if (mistakes->count > 0)
@@ -265,8 +265,9 @@ static int task_fill(struct task *task, const struct guard *guard, struct mistak
 	return 0;
 }
 
-int task_compile(const char *text, size_t len, const struct guard *guard, struct task **ret_task,
-		 struct mistakes *mistakes, struct json_place *ret_place, struct err *err)
+int task_compile(const char *text, size_t len, const struct permits *permits,
+		 struct task **ret_task, struct mistakes *mistakes, struct json_place *ret_place,
+		 struct err *err)
 {
 	struct arena arena = ARENA(TASK_BYTES_MAX);
 	struct task *task;
@@ -282,7 +283,7 @@ int task_compile(const char *text, size_t len, const struct guard *guard, struct
 	if (!task->job.body)
 		err_set(err, ERR_NO_MEMORY, "no memory for a job");
 	else if (json_parse_in(&task->arena, text, len, &task->envelope, ret_place, err) == 0 &&
-		 task_fill(task, guard, mistakes, err) == 0) {
+		 task_fill(task, permits, mistakes, err) == 0) {
 		*ret_task = task;
 		return 0;
 	}
@@ -303,7 +304,7 @@ void task_stamp(struct task *task, int64_t now_wall_ms)
 	job->state = job->ready_ms > now_wall_ms ? JOB_SCHEDULED : JOB_PENDING;
 }
 
-int task_restore(struct job *job, const struct guard *guard, struct task **ret_task,
+int task_restore(struct job *job, const struct permits *permits, struct task **ret_task,
 		 struct err *err)
 {
 	struct mistakes mistakes;
@@ -313,7 +314,7 @@ int task_restore(struct job *job, const struct guard *guard, struct task **ret_t
 	int rc;
 
 	mistakes_init(&mistakes);
-	rc = task_compile(job->body, strlen(job->body), guard, &task, &mistakes, &place, err);
+	rc = task_compile(job->body, strlen(job->body), permits, &task, &mistakes, &place, err);
 	mistakes_done(&mistakes);
 	if (rc)
 		return -1;

@@ -45,14 +45,15 @@ extern const struct param envelope_params[];
 
 /* From the text of a JSON object, which is copied.  -1 with ERR_INVALID_JSON and *ret_place; or
  * with the code of the mistakes, which then hold all of them. */
-int task_compile(const char *text, size_t len, const struct guard *guard, struct task **ret_task,
-		 struct mistakes *mistakes, struct json_place *ret_place, struct err *err);
+int task_compile(const char *text, size_t len, const struct permits *permits,
+		 struct task **ret_task, struct mistakes *mistakes, struct json_place *ret_place,
+		 struct err *err);
 
 /* Fills job.id, created_ms, ready_ms, deadline_ms and the state (pending or scheduled). */
 void task_stamp(struct task *task, int64_t now_wall_ms);
 
 /* From a stored row with its body, whose texts the task takes over: *job is emptied. */
-int task_restore(struct job *job, const struct guard *guard, struct task **ret_task,
+int task_restore(struct job *job, const struct permits *permits, struct task **ret_task,
 		 struct err *err);
 
 void task_free(struct task *task); /* NULL is fine */

@@ -40,7 +40,7 @@ struct api {
 	struct fetcher *fetcher;
 	struct server *server;
 	struct desk *desk;
-	const struct guard *guard;
+	const struct permits *permits;
 	const struct config *config;
 	int64_t started_wall_ms;
 	struct drain drain;

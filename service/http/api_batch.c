@@ -147,7 +147,7 @@ static void item_compile(struct request *request, struct batch *batch, size_t in
 
 	buf_init(&item->problem, REPLY_BYTES_MAX);
 	mistakes_init(&mistakes);
-	if (task_compile(slice->at, slice->len, api_of(request)->guard, &task, &mistakes, &place,
+	if (task_compile(slice->at, slice->len, api_of(request)->permits, &task, &mistakes, &place,
 			 &err)) {
 		item_refuse(item, &err, &mistakes, &place);
 	} else {

@@ -131,7 +131,7 @@ static void trial_start(struct request *request, struct trial *trial)
 /* Body and plan; false: answered. */
 static bool trial_read(struct request *request, struct trial *trial)
 {
-	struct planner planner = {.guard = api_of(request)->guard};
+	struct planner planner = {.permits = api_of(request)->permits};
 	struct mistakes mistakes;
 	struct json_place place;
 	struct err err;

@@ -128,7 +128,7 @@ static struct task *body_compile(struct request *request)
 	const char *body = request_body(request, &len);
 
 	mistakes_init(&mistakes);
-	if (task_compile(body, len, api_of(request)->guard, &task, &mistakes, &place, &err)) {
+	if (task_compile(body, len, api_of(request)->permits, &task, &mistakes, &place, &err)) {
 		compile_reply(request, &mistakes, &place, &err);
 		task = NULL;
 	}

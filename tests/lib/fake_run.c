@@ -760,7 +760,8 @@ static void attempt_end(struct fake_run *fake, enum fake_end end)
 static enum fake_end planned_drive(struct fake_run *fake, const struct handler *handler,
 				   const struct json *spec)
 {
-	struct planner planner = {.mistakes = &fake->seen.mistakes, .guard = fake->options.guard};
+	struct planner planner = {.mistakes = &fake->seen.mistakes,
+				  .permits = fake->options.permits};
 	struct plan *plan = NULL;
 	void *state = NULL;
 	enum fake_end end = FAKE_FAILED;

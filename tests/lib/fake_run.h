@@ -32,7 +32,7 @@ struct fake_options {
 	unsigned cancel_at_step; /* run_cancelled() from this step on; 0: never */
 	unsigned full_every;	 /* each so many-th bounded verb answers RUN_FULL; 0: never */
 	int64_t memory_max;	 /* for run_memory(); 0: no bound */
-	const struct guard *guard;
+	const struct permits *permits;
 	const char *other_results; /* of any other job; NULL: there is none */
 	/* Serves run_fetch(): the result (fake_answer(), fake_refusal()).  NULL: all fetches
 	 * end with ERR_FETCH_CONNECT. */

@@ -34,6 +34,7 @@ struct site_page {
 
 struct crawl_test {
 	struct guard *guard;
+	struct permits permits;
 	struct fake_run *fake;
 	const struct site_page *site; /* ended by {0}; what is not in it is 404 */
 	char *asked;		      /* URLs in the order of their fetches, a line each */
@@ -82,7 +83,7 @@ static void fake_begin(struct crawl_test *test)
 	test->trusted = calloc(1, 1);
 	test->fake = fake_run_new(&(struct fake_options){
 		.lanes_for_cpu = 2,
-		.guard = test->guard,
+		.permits = &test->permits,
 		.fetch = site_serve,
 		.ctx = test,
 	});
@@ -93,6 +94,7 @@ static int crawl_set_up(void **state)
 	struct crawl_test *test = calloc(1, sizeof(*test));
 
 	test->guard = guard_new();
+	test->permits.guard = test->guard;
 	fake_begin(test);
 	*state = test;
 	return 0;

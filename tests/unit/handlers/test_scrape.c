@@ -40,6 +40,7 @@ static struct fetch_result *site(void *ctx, const struct fetch_request *request)
 
 struct scrape {
 	struct guard *guard;
+	struct permits permits;
 	struct fake_run *fake;
 };
 
@@ -48,9 +49,10 @@ static int scrape_set_up(void **state)
 	struct scrape *scrape = calloc(1, sizeof(*scrape));
 
 	scrape->guard = guard_new();
+	scrape->permits.guard = scrape->guard;
 	scrape->fake = fake_run_new(&(struct fake_options){
 		.lanes_for_cpu = 2,
-		.guard = scrape->guard,
+		.permits = &scrape->permits,
 		.fetch = site,
 	});
 	*state = scrape;
@@ -253,8 +255,8 @@ static void mistakes_name_their_place(void **state)
 		       "/spec/headers/X", "bad-header");
 	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"headers\":{\"Host\":\"b\"}}",
 		       "/spec/headers/Host", "bad-header");
-	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"download\":{}}",
-		       "/spec/download", "not-implemented");
+	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"download\":{}}", "/spec/download",
+		       "not-implemented");
 	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"per_hots\":3}", "/spec/per_hots",
 		       "unknown-member");
 }

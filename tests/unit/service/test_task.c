@@ -14,11 +14,13 @@
 #include <string.h>
 
 static struct guard *guard;
+static struct permits permits;
 
 static int guard_set_up(void **state)
 {
 	(void)state;
 	guard = guard_new();
+	permits.guard = guard;
 	return guard ? 0 : -1;
 }
 
@@ -37,7 +39,7 @@ static struct task *compiled(const char *text)
 	struct err err;
 
 	mistakes_init(&mistakes);
-	if (task_compile(text, strlen(text), guard, &task, &mistakes, &place, &err))
+	if (task_compile(text, strlen(text), &permits, &task, &mistakes, &place, &err))
 		fail_msg("%s", err.detail);
 	mistakes_done(&mistakes);
 	return task;
@@ -53,7 +55,7 @@ static void assert_mistakes(const char *text, enum err_code code, const char *po
 	struct err err;
 
 	mistakes_init(&mistakes);
-	assert_int_equal(task_compile(text, strlen(text), guard, &task, &mistakes, &place, &err),
+	assert_int_equal(task_compile(text, strlen(text), &permits, &task, &mistakes, &place, &err),
 			 -1);
 	assert_int_equal(err.code, code);
 	for (const struct mistake *at = mistakes.first; at; at = at->next)
@@ -168,7 +170,7 @@ static void a_stored_row_wins_over_its_body(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(task_restore(&job, guard, &task, &err), 0);
+	assert_int_equal(task_restore(&job, &permits, &task, &err), 0);
 	assert_int_equal(task->job.priority, PRIORITY_CRITICAL);
 	assert_int_equal(task->job.attempt, 2);
 	assert_int_equal(task->job.max_attempts, 9);
