@@ -82,6 +82,7 @@ void attempt_end(struct fetch *fetch, enum err_code why)
 		attempt_end_later(fetch, why);
 		return;
 	}
+	stage_end(fetch);
 	result = fetch->result;
 	if (why != ERR_NONE && result->err.code != why)
 		err_set(&result->err, why, "%s", err_title(why));
@@ -106,6 +107,17 @@ void attempt_end(struct fetch *fetch, enum err_code why)
 	fetch_drop(fetch);
 }
 
+static void attempt_answered(struct fetch *fetch);
+
+/* The result is final, unless a stage has another. */
+static void attempt_settle(struct fetch *fetch)
+{
+	if (fetch->result->err.code != ERR_NONE && !fetch->handed && stage_rescue(fetch))
+		attempt_answered(fetch);
+	else
+		attempt_end(fetch, ERR_NONE);
+}
+
 static void attempt_queue(struct fetch *fetch)
 {
 	struct fetcher *fetcher = fetch->fetcher;
@@ -119,10 +131,8 @@ static void attempt_queue(struct fetch *fetch)
 	/* The reason of the last attempt says more than "the breaker is open now". */
 	if (fetch->result->err.code == ERR_NONE)
 		fetch->result->err = err;
-	attempt_end(fetch, ERR_NONE);
+	attempt_settle(fetch);
 }
-
-static void attempt_answered(struct fetch *fetch);
 
 /* Until the stage lets go, only the deadline and a cancel can end it. */
 static void attempt_hold(struct fetch *fetch)
@@ -422,10 +432,7 @@ void attempt_finish(struct fetch *fetch, CURLcode code)
 	judge_status(fetch->result);
 	if (verdict == VERDICT_THROTTLED ? wait_for_host(fetch) : try_again(fetch, &outcome))
 		return;
-	if (fetch->result->err.code != ERR_NONE && !fetch->handed && stage_rescue(fetch))
-		attempt_answered(fetch);
-	else
-		attempt_end(fetch, ERR_NONE);
+	attempt_settle(fetch);
 }
 
 /* A stage had the answer. */

@@ -35,6 +35,7 @@ struct fetcher {
 	struct rng rng;
 	char *ca_file;
 	struct ring all;	      /* fetches that have not ended */
+	size_t cache_held;	      /* what fetches hold of the cache */
 	struct ring pausing;	      /* on_body said no: their sockets are to be stopped */
 	struct ring unended;	      /* over, but there was no memory to say so */
 	struct heap timers;	      /* of fetches that no queue watches: held or running */
@@ -43,8 +44,9 @@ struct fetcher {
 
 	struct lock lock; /* LOCK_FETCH */
 	struct ring starts GUARDED_BY(lock), cancels GUARDED_BY(lock), resumes GUARDED_BY(lock);
-	unsigned active GUARDED_BY(lock); /* started, not ended */
-	bool want_room GUARDED_BY(lock);  /* a start was refused */
+	struct ring found GUARDED_BY(lock); /* of struct caching: the cache has told */
+	unsigned active GUARDED_BY(lock);   /* started, not ended */
+	bool want_room GUARDED_BY(lock);    /* a start was refused */
 	bool stopping GUARDED_BY(lock);
 };
 
@@ -61,6 +63,7 @@ struct fetch {
 	bool keep_redirects, insecure, http2;
 	unsigned pool; /* of the loop */
 	struct cookies *cookies;
+	struct caching *caching; /* cache_stage.c; NULL: it does not ask for it */
 	enum fetch_flow (*on_body)(void *ctx, const struct fetch_answer *answer, const char *bytes,
 				   size_t len);
 	void (*on_progress)(void *ctx, const struct fetch_progress *progress);
@@ -133,6 +136,9 @@ void body_resume(struct fetch *fetch);
 
 /* result.c */
 struct fetch_result *result_new(void);
+/* Takes both over, in place of what it had. */
+void result_adopt(struct fetch_result *result, char *head, size_t head_len, char *body,
+		  size_t body_len);
 int result_set(struct fetch_result *result,
 	       struct transfer *transfer); /* moves the body; -1: no memory */
 

@@ -9,11 +9,7 @@
 
 #include <string.h>
 
-enum {
-	STAGE_ARENA_BYTES_MAX = 64 * 1024,
-	/* The user's own Cookie header may be longer than what a jar would send. */
-	SENT_BYTES_MAX = 1024 * 1024,
-};
+enum { STAGE_ARENA_BYTES_MAX = 64 * 1024 };
 
 /* The URL of the hop; it parsed before. */
 static int hop_url(const struct fetch *fetch, struct arena *arena, struct url *ret_url)
@@ -24,24 +20,33 @@ static int hop_url(const struct fetch *fetch, struct arena *arena, struct url *r
 			 &err);
 }
 
-int cookies_headers(struct fetch *fetch)
+int cookies_value(struct fetch *fetch, struct buf *into)
 {
+	const char *own = request_own_header(&fetch->request, "cookie");
 	struct arena arena = ARENA(STAGE_ARENA_BYTES_MAX);
-	struct buf value = BUF(SENT_BYTES_MAX);
 	struct url url;
-	int rc = -1;
+	int rc = 0;
 
 	if (!fetch->cookies)
-		return 0;
-	if (hop_url(fetch, &arena, &url) == 0) {
-		cookies_send(fetch->cookies, &url, request_own_header(&fetch->request, "cookie"),
-			     clock_wall_ms() / 1000, &value);
-		rc = buf_ok(&value) ? 0 : -1;
-	}
+		return own ? buf_add_text(into, own) : 0;
+	if (hop_url(fetch, &arena, &url))
+		rc = -1;
+	else
+		cookies_send(fetch->cookies, &url, own, clock_wall_ms() / 1000, into);
+	arena_done(&arena);
+	return rc || !buf_ok(into) ? -1 : 0;
+}
+
+int cookies_headers(struct fetch *fetch)
+{
+	struct buf value = BUF(COOKIES_VALUE_BYTES_MAX);
+	int rc = 0;
+
+	if (fetch->cookies)
+		rc = cookies_value(fetch, &value);
 	if (rc == 0 && value.len > 0)
 		rc = attempt_header(fetch, "Cookie", value.data);
 	buf_done(&value);
-	arena_done(&arena);
 	return rc;
 }
 

@@ -10,7 +10,14 @@
 #ifndef NET_COOKIES_STAGE_H
 #define NET_COOKIES_STAGE_H
 
+struct buf;
 struct fetch;
+
+enum { COOKIES_VALUE_BYTES_MAX = 1024 * 1024 }; /* a user's own header may be longer than a jar's */
+
+/* Adds the Cookie header as it would be sent now, with a jar or without; nothing when there
+ * is none.  -1: no memory. */
+int cookies_value(struct fetch *fetch, struct buf *into);
 
 int cookies_headers(struct fetch *fetch); /* -1: no memory */
 void cookies_head(struct fetch *fetch);	  /* each Set-Cookie of the answer */

@@ -8,6 +8,8 @@
 #include "net/attempt.h"
 
 #include "base/limits.h"
+#include "net/cache.h"
+#include "net/cache_stage.h"
 #include "net/cookies.h"
 #include "net/robots_cache.h"
 
@@ -106,6 +108,7 @@ struct fetcher *fetcher_new(const struct fetcher_config *config, struct err *err
 	ring_init(&fetcher->starts);
 	ring_init(&fetcher->cancels);
 	ring_init(&fetcher->resumes);
+	ring_init(&fetcher->found);
 	ring_init(&fetcher->all);
 	ring_init(&fetcher->pausing);
 	ring_init(&fetcher->unended);
@@ -125,6 +128,31 @@ fail:
 	return NULL;
 }
 
+static void take_all(struct ring *from, struct ring *to)
+{
+	ring_init(to);
+	if (ring_empty(from))
+		return;
+	*to = *from;
+	to->next->prev = to;
+	to->prev->next = to;
+	ring_init(from);
+}
+
+/* The cache still tells those who looked before they were cancelled. */
+static void looks_end(struct fetcher *fetcher)
+{
+	struct ring found;
+
+	if (!fetcher->config.cache)
+		return;
+	cache_settle(fetcher->config.cache);
+	lock_take(&fetcher->lock);
+	take_all(&fetcher->found, &found);
+	lock_drop(&fetcher->lock);
+	cache_found_take(&found);
+}
+
 void fetcher_free(struct fetcher *fetcher)
 {
 	if (!fetcher)
@@ -134,6 +162,7 @@ void fetcher_free(struct fetcher *fetcher)
 	lock_drop(&fetcher->lock);
 	loop_wake(&fetcher->loop);
 	pthread_join(fetcher->thread, NULL);
+	looks_end(fetcher);
 	while (fetcher->idle_count > 0)
 		transfer_free(fetcher->idle[--fetcher->idle_count]);
 	loop_done(&fetcher->loop);
@@ -158,6 +187,7 @@ static void fetch_free(struct fetch *fetch)
 	request_done(&fetch->request);
 	fetch_result_free(fetch->result);
 	cookies_free(fetch->cookies);
+	caching_free(fetch->caching);
 	free(fetch);
 }
 
@@ -213,6 +243,14 @@ static struct fetch *fetch_new(struct fetcher *fetcher, const struct fetch_reque
 	fetch->done = done;
 	fetch->ctx = ctx;
 	fetch_adopt(fetch, request);
+	if (request->cache != FETCH_CACHE_OFF) {
+		fetch->caching = caching_new(fetch, request);
+		if (!fetch->caching) {
+			fetch_free(fetch);
+			err_set(err, ERR_NO_MEMORY, "no memory for a fetch");
+			return NULL;
+		}
+	}
 	ring_init(&fetch->all);
 	ring_init(&fetch->pausing);
 	ring_init(&fetch->robots_link);
@@ -344,17 +382,6 @@ void fetch_look(struct fetch *fetch, struct fetch_view *ret_view)
 
 /* --- the thread --- */
 
-static void take_all(struct ring *from, struct ring *to)
-{
-	ring_init(to);
-	if (ring_empty(from))
-		return;
-	*to = *from;
-	to->next->prev = to;
-	to->prev->next = to;
-	ring_init(from);
-}
-
 static void start_all(struct fetcher *fetcher, struct ring *starts)
 {
 	while (!ring_empty(starts)) {
@@ -396,18 +423,20 @@ static void cancel_each(struct ring *cancels)
 /* False when the fetcher stops. */
 static bool take_orders(struct fetcher *fetcher)
 {
-	struct ring starts, cancels, resumes;
+	struct ring starts, cancels, resumes, found;
 	bool stopping;
 
 	lock_take(&fetcher->lock);
 	take_all(&fetcher->starts, &starts);
 	take_all(&fetcher->cancels, &cancels);
 	take_all(&fetcher->resumes, &resumes);
+	take_all(&fetcher->found, &found);
 	stopping = fetcher->stopping;
 	lock_drop(&fetcher->lock);
 	start_all(fetcher, &starts);
 	cancel_each(&cancels);
 	resume_all(&resumes);
+	cache_found_take(&found);
 	return !stopping;
 }
 

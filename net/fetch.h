@@ -41,6 +41,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cache;
 struct cookies;
 struct fetch;
 struct fetcher;
@@ -49,6 +50,7 @@ struct robots_cache;
 
 struct fetcher_config {
 	const struct guard *guard; /* borrowed; outlives the fetcher */
+	struct cache *cache;	   /* the same; NULL: nothing is stored */
 	const char *user_agent;	   /* copied; NULL: none is sent */
 	unsigned transfers_max;	   /* at once; 0: FETCH_TRANSFERS_MAX_DEFAULT */
 	unsigned queued_max;	   /* started and not ended; 0: FETCH_QUEUED_MAX */
@@ -89,6 +91,22 @@ enum fetch_flow {
 	FETCH_PAUSE, /* the bytes were taken; no more until fetch_resume() */
 };
 
+enum fetch_cache {
+	FETCH_CACHE_OFF,
+	FETCH_CACHE_ON,
+	FETCH_CACHE_REFRESH, /* the origin is asked in any case, whether it has changed */
+};
+
+/* Where an answer came from. */
+enum fetch_cached {
+	FETCH_UNCACHED, /* the cache was not asked */
+	FETCH_HIT,
+	FETCH_REVALIDATED, /* the origin said that it has not changed */
+	FETCH_MISS,	   /* the origin sent it */
+	FETCH_STALE,	   /* taken though it is stale, as max_stale_ms or the origin allowed */
+};
+const char *fetch_cached_name(enum fetch_cached cached); /* "hit", …; UNCACHED: NULL */
+
 struct fetch_progress {
 	uint64_t wire_bytes;	 /* of the body, as encoded */
 	uint64_t expected_bytes; /* of the same, as announced; 0: unknown */
@@ -126,8 +144,12 @@ struct fetch_request {
 	/* The jar that each hop sends from and keeps in; shared.  NULL: no cookies, but those
 	 * of a Cookie header among `headers`. */
 	struct cookies *cookies;
-	bool insecure; /* TLS is not verified: only where the operator allows it */
-	bool http2;    /* where TLS negotiates it; else HTTP/1.1, as by default */
+	/* May a stored answer do, and is this one stored (cache_stage.h says which)?  A hit
+	 * makes no transfer: breaker, politeness and limits of the host do not matter. */
+	enum fetch_cache cache;
+	int64_t max_stale_ms; /* how long after its time a stored answer still does */
+	bool insecure;	      /* TLS is not verified: only where the operator allows it */
+	bool http2;	      /* where TLS negotiates it; else HTTP/1.1, as by default */
 
 	/* The decoded body of a 2xx as it comes.  NULL: it gathers in the result. */
 	enum fetch_flow (*on_body)(void *ctx, const struct fetch_answer *answer, const char *bytes,
@@ -147,6 +169,7 @@ struct fetch_result {
 	const char *content_type; /* the header's value; "" when absent */
 	char *body;		  /* decoded, NUL-terminated; never NULL */
 	size_t body_len;
+	enum fetch_cached cached;
 	unsigned attempts; /* transfers made, redirects not counted */
 	unsigned redirects;
 

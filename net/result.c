@@ -33,9 +33,35 @@ void fetch_result_free(struct fetch_result *result)
 	free(result);
 }
 
-int result_set(struct fetch_result *result, struct transfer *transfer)
+void result_adopt(struct fetch_result *result, char *head, size_t head_len, char *body,
+		  size_t body_len)
 {
 	const char *content_type;
+
+	free(result->body);
+	free(result->head);
+	result->body = body;
+	result->body_len = body_len;
+	result->head = head;
+	result->head_len = head_len;
+	content_type = fetch_result_header(result, "content-type");
+	result->content_type = content_type ? content_type : nothing;
+}
+
+const char *fetch_cached_name(enum fetch_cached cached)
+{
+	static const char *const names[] = {
+		[FETCH_HIT] = "hit",
+		[FETCH_REVALIDATED] = "revalidated",
+		[FETCH_MISS] = "miss",
+		[FETCH_STALE] = "stale",
+	};
+
+	return names[cached];
+}
+
+int result_set(struct fetch_result *result, struct transfer *transfer)
+{
 	size_t body_len = 0, head_len = 0;
 	char *body = buf_take(&transfer->body, &body_len);
 	char *head = buf_take(&transfer->head, &head_len);
@@ -45,14 +71,7 @@ int result_set(struct fetch_result *result, struct transfer *transfer)
 		free(head);
 		return -1;
 	}
-	free(result->body);
-	free(result->head);
-	result->body = body;
-	result->body_len = body_len;
-	result->head = head;
-	result->head_len = head_len;
-	content_type = fetch_result_header(result, "content-type");
-	result->content_type = content_type ? content_type : nothing;
+	result_adopt(result, head, head_len, body, body_len);
 	return 0;
 }
 

@@ -3,22 +3,26 @@
 #include "net/stages.h"
 
 #include "net/attempt.h"
+#include "net/cache_stage.h"
 #include "net/cookies_stage.h"
 #include "net/robots_stage.h"
 
 enum admit stage_admit(struct fetch *fetch)
 {
-	return robots_admit(fetch);
+	enum admit admit = robots_admit(fetch);
+
+	return admit == ADMIT_GO ? cache_admit(fetch) : admit;
 }
 
 void stage_let_go(struct fetch *fetch)
 {
 	robots_let_go(fetch);
+	cache_let_go(fetch);
 }
 
 int stage_headers(struct fetch *fetch)
 {
-	return cookies_headers(fetch);
+	return cookies_headers(fetch) || cache_headers(fetch) ? -1 : 0;
 }
 
 void stage_head(struct fetch *fetch, int status)
@@ -29,11 +33,15 @@ void stage_head(struct fetch *fetch, int status)
 
 void stage_answer(struct fetch *fetch)
 {
-	(void)fetch;
+	cache_answer(fetch);
 }
 
 bool stage_rescue(struct fetch *fetch)
 {
-	(void)fetch;
-	return false;
+	return cache_rescue(fetch);
+}
+
+void stage_end(struct fetch *fetch)
+{
+	cache_end(fetch);
 }

@@ -48,4 +48,7 @@ void stage_answer(struct fetch *fetch);
  * answer now. */
 bool stage_rescue(struct fetch *fetch);
 
+/* It ends. */
+void stage_end(struct fetch *fetch);
+
 #endif
