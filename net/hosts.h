@@ -132,7 +132,7 @@ struct host_view {
 	uint32_t consecutive_failures;
 	struct breaker_bucket window; /* the last minute */
 	unsigned in_flight, queued;
-	unsigned limit, limit_max; /* in flight at once: now, at most */
+	unsigned limit, limit_max; /* in flight at once: now, at most; 0: as a job will ask */
 	int64_t delay_ms;	   /* between starts */
 	int64_t crawl_delay_ms;
 	struct hosts_limits limits; /* the operator's */

@@ -8,11 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The operator's, else what the jobs ask for now; 0: none does. */
+static unsigned limit_max_of(const struct host *host)
+{
+	if (host->limits.limit_max)
+		return host->limits.limit_max;
+	return ring_empty(&host->flows) ? 0 : host->asked_max;
+}
+
 void host_view_fill(const struct host *host, int64_t now_ms, struct host_view *ret_view)
 {
 	const struct breaker *breaker = &host->breaker;
 	bool closed = breaker->state == BREAKER_CLOSED;
 	bool held = breaker->force == BREAKER_FORCED_OPEN;
+	unsigned limit_max = limit_max_of(host);
 	int64_t delay_ms = host->inside ? 0 : MAX((int64_t)host->pace.delay_ms, HOSTS_DELAY_MS);
 
 	*ret_view = (struct host_view){
@@ -27,8 +36,8 @@ void host_view_fill(const struct host *host, int64_t now_ms, struct host_view *r
 		.window = breaker_window(breaker, now_ms),
 		.in_flight = host->in_flight,
 		.queued = host->queued,
-		.limit = (unsigned)host->pace.limit,
-		.limit_max = host->limits.limit_max ? host->limits.limit_max : host->asked_max,
+		.limit = (unsigned)MIN(host->pace.limit, limit_max ? limit_max : host->pace.limit),
+		.limit_max = limit_max,
 		.delay_ms = MAX(delay_ms, MAX(host->limits.delay_ms, host->crawl_delay_ms)),
 		.crawl_delay_ms = host->crawl_delay_ms,
 		.limits = host->limits,

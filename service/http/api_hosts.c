@@ -22,6 +22,15 @@ static void instant_out(struct json_out *out, const char *name, int64_t left_ms)
 		json_out_instant(out, name, clock_wall_ms() + left_ms);
 }
 
+/* 0: null */
+static void count_out(struct json_out *out, const char *name, int64_t count)
+{
+	if (count)
+		json_out_int(out, name, count);
+	else
+		json_out_null(out, name);
+}
+
 static void breaker_out(const struct host_view *host, struct json_out *out)
 {
 	json_out_object(out, "breaker");
@@ -42,23 +51,17 @@ static void limits_out(const struct host_view *host, struct json_out *out)
 {
 	json_out_object(out, "limits");
 	json_out_int(out, "concurrency", host->limit);
-	json_out_int(out, "concurrency_max", host->limit_max);
+	count_out(out, "concurrency_max", host->limit_max);
 	json_out_int(out, "delay_ms", host->delay_ms);
 	json_out_int(out, "crawl_delay_ms", host->crawl_delay_ms);
 	instant_out(out, "throttled_until", host->throttled_left_ms);
 	json_out_object(out, "operator");
-	if (host->limits.limit_max)
-		json_out_int(out, "concurrency", host->limits.limit_max);
-	else
-		json_out_null(out, "concurrency");
+	count_out(out, "concurrency", host->limits.limit_max);
 	if (host->limits.rate_per_s > 0)
 		json_out_double(out, "rate_per_s", host->limits.rate_per_s);
 	else
 		json_out_null(out, "rate_per_s");
-	if (host->limits.delay_ms)
-		json_out_int(out, "delay_ms", host->limits.delay_ms);
-	else
-		json_out_null(out, "delay_ms");
+	count_out(out, "delay_ms", host->limits.delay_ms);
 	json_out_end(out, '}');
 	json_out_end(out, '}');
 }
@@ -116,7 +119,7 @@ static void robots_out(const struct host_details *details, struct json_out *out)
 	}
 	json_out_object(out, "robots");
 	json_out_text(out, "state", robots_state_name(robots));
-	json_out_int(out, "status", robots->status);
+	count_out(out, "status", robots->status);
 	json_out_instant(out, "fetched_at", robots->fetched_wall_ms);
 	instant_out(out, "until", robots->left_ms);
 	if (robots->delay_ms < 0)
@@ -137,7 +140,7 @@ void host_out(const struct host_view *host, const struct host_details *details, 
 	json_out_int(out, "queued", host->queued);
 	limits_out(host, out);
 	json_out_text(out, "last_error", host->last_err ? err_name(host->last_err) : NULL);
-	json_out_int(out, "last_status", host->last_status);
+	count_out(out, "last_status", host->last_status);
 	json_out_instant(out, "last_error_at",
 			 host->last_err ? clock_wall_ms() - host->last_err_ago_ms : 0);
 	totals_out(host, out);

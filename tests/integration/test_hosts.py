@@ -148,6 +148,19 @@ def test_a_limit_holds_for_work_that_waits(jobs):
         assert host_of(jobs, origin)["limits"]["concurrency_max"] == 1
 
 
+def test_what_is_not_known_of_a_host_is_null(jobs):
+    """No maximum while no job asks for one, no status of an answer that never came."""
+    with Origin() as origin:
+        fetch(jobs, origin.url + "/", concurrency=8, per_host=8)
+        idle = host_of(jobs, origin)
+        assert (idle["limits"]["concurrency_max"], idle["last_status"]) == (None, None)
+        fetch(jobs, origin.at("/reset", reset()))
+        silent = host_of(jobs, origin)
+        assert (silent["last_error"], silent["last_status"]) == ("reset", None)
+        fetch(jobs, origin.at("/bad", status(503)))
+        assert host_of(jobs, origin)["last_status"] == 503
+
+
 # ---- moves ----
 
 def test_each_move_is_an_event_and_in_the_history(jobs, origin):

@@ -87,6 +87,15 @@ static void drain(struct hosts *hosts, int64_t now_ms, char *order)
 	*order = '\0';
 }
 
+static struct host_view view_of(struct hosts *hosts, const char *key, int64_t now_ms)
+{
+	struct host_view view = {.queued = 0};
+	struct err err;
+
+	assert_int_equal(hosts_get(hosts, key, now_ms, &view, NULL, &err), 0);
+	return view;
+}
+
 static void owners_take_turns_at_a_host(void **state)
 {
 	/* Four of owner 1 came first; owners 2 and 3 need not wait behind all of them. */
@@ -431,6 +440,30 @@ static void the_list_is_sorted_filtered_and_goes_on(void **state)
 	hosts_free(hosts);
 }
 
+static void a_view_has_a_maximum_while_somebody_asks(void **state)
+{
+	/* That of the owner who asks for the most; none when all are done, or the operator's. */
+	const struct hosts_limits limits = {.limit_max = 3};
+	struct hosts_item items[2] = {item_of(key_a, 1), item_of(key_a, 2)};
+	struct hosts *hosts = table_open(0);
+	char order[4];
+	struct err err;
+
+	(void)state;
+	items[0].per_host = 5;
+	items[1].per_host = 9;
+	add(hosts, &items[0], T0);
+	add(hosts, &items[1], T0);
+	assert_int_equal(view_of(hosts, key_a, T0).limit_max, 9);
+	drain(hosts, T0, order);
+	assert_int_equal(view_of(hosts, key_a, T0).limit_max, 0);
+	assert_int_equal(view_of(hosts, key_a, T0).limit, 9);
+	hosts_limit(hosts, key_a, &limits, HOSTS_LIMIT_MAX, T0, &err);
+	assert_int_equal(view_of(hosts, key_a, T0).limit_max, 3);
+	assert_int_equal(view_of(hosts, key_a, T0).limit, 3);
+	hosts_free(hosts);
+}
+
 static void what_was_saved_comes_back(void **state)
 {
 	/* An opened breaker and an operator's limits are there again after a restart. */
@@ -469,15 +502,6 @@ static void finish_after(struct hosts *hosts, struct hosts_item *item, int statu
 		.retry_after_ms = retry_after_ms};
 
 	hosts_finish(hosts, item, &outcome, now_ms);
-}
-
-static struct host_view view_of(struct hosts *hosts, const char *key, int64_t now_ms)
-{
-	struct host_view view = {.queued = 0};
-	struct err err;
-
-	assert_int_equal(hosts_get(hosts, key, now_ms, &view, NULL, &err), 0);
-	return view;
 }
 
 /* How many items start at one instant; they go on running. */
@@ -1256,6 +1280,7 @@ int main(void)
 		cmocka_unit_test(a_back_off_and_a_deadline_are_kept),
 		cmocka_unit_test(the_table_is_bounded_and_forgets_the_healthy),
 		cmocka_unit_test(the_list_is_sorted_filtered_and_goes_on),
+		cmocka_unit_test(a_view_has_a_maximum_while_somebody_asks),
 		cmocka_unit_test(what_was_saved_comes_back),
 		cmocka_unit_test(one_host_is_saved_when_asked),
 		cmocka_unit_test(what_was_saved_is_not_forgotten_for_its_predecessor),
