@@ -62,6 +62,8 @@ static const struct setting settings[] = {
 	 "jobs that are not final; more are refused with 429", 1, 1000000000, NULL},
 	{"fetch-max", KIND_INT, AT(fetch_max), "256", "N",
 	 "transfers under way at once, over all jobs", 1, 10000, NULL},
+	{"cache-max", KIND_SIZE, AT(cache_bytes_max), "1GB", "SIZE",
+	 "what pages that jobs want cached may take of the disk", 1 << 20, 1LL << 50, NULL},
 	{"memory", KIND_SIZE, AT(memory_bytes), "1GB", "SIZE",
 	 "what running jobs may reserve together", 1 << 20, 1LL << 50, NULL},
 	{"connections-max", KIND_INT, AT(connections_max), "12000", "N",

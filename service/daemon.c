@@ -2,7 +2,7 @@
 /* daemon.c - the order in which the house goes up.
  *
  *   data directory ▶ guard ▶ tokens ▶ server (bound: its address is known and denied to
- *   fetches) ▶ fetcher ▶ events ▶ store (recovers) ▶ engine ▶ hosts' state ▶ start
+ *   fetches) ▶ cache ▶ fetcher ▶ events ▶ store (recovers) ▶ engine ▶ hosts' state ▶ start
  *
  * Each step's undoing stands in daemon_stop(), in reverse; it copes with whatever was
  * not reached.
@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/cache.h"
 #include "net/fetch.h"
 #include "net/guard.h"
 #include "service/engine/events.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct guard *guard;
 	struct permits permits;
 	struct auth *auth;
+	struct cache *cache;
 	char scratch[PATH_BYTES_MAX];
 	/* Written once, when the engine is whole; read by the store's writer, which moves jobs
 	 * that are due as soon as the store is open.  Sequentially consistent: rare enough. */
@@ -260,10 +262,20 @@ static void host_changed(void *ctx, const struct host_view *host)
 	host_move_tell(api->store, host);
 }
 
+static int cache_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	char path[PATH_BYTES_MAX];
+
+	snprintf(path, sizeof(path), "%s/cache", config->data);
+	daemon->cache = cache_new(path, config->cache_bytes_max, err);
+	return daemon->cache ? 0 : -1;
+}
+
 static int fetcher_make(struct daemon *daemon, const struct config *config, struct err *err)
 {
 	struct fetcher_config fetcher = {
 		.guard = daemon->guard,
+		.cache = daemon->cache,
 		.user_agent = "jobmill/" JOBMILL_VERSION,
 		.transfers_max = (unsigned)config->fetch_max,
 		.ca_file = config->ca_file,
@@ -346,8 +358,9 @@ int daemon_start(const struct config *config, struct daemon **ret_daemon, struct
 	daemon->api.started_wall_ms = clock_wall_ms();
 	if (directories_make(daemon, config, err) || guard_make(daemon, config, err) ||
 	    auth_make(daemon, config, err) || server_make(daemon, config, err) ||
-	    fetcher_make(daemon, config, err) || store_make(daemon, config, err) ||
-	    engine_make(daemon, config, err) || desk_new(&daemon->api.desk, err))
+	    cache_make(daemon, config, err) || fetcher_make(daemon, config, err) ||
+	    store_make(daemon, config, err) || engine_make(daemon, config, err) ||
+	    desk_new(&daemon->api.desk, err))
 		goto fail;
 	daemon->api.permits = &daemon->permits;
 	if (engine_start(daemon->api.engine, err) || server_start(daemon->api.server, err))
@@ -383,6 +396,7 @@ void daemon_stop(struct daemon *daemon)
 	if (!daemon)
 		return;
 	fetcher_free(daemon->api.fetcher);
+	cache_free(daemon->cache);
 	desk_free(daemon->api.desk);
 	store_close(daemon->api.store);
 	engine_free(daemon->api.engine);

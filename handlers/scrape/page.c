@@ -81,6 +81,8 @@ static void tail_out(const struct making *making, int64_t parse_us, struct json_
 
 	json_out_double(out, "processing_time", round((double)us / 10) / 100);
 	json_out_int(out, "attempts", result->attempts);
+	if (result->cached != FETCH_UNCACHED)
+		json_out_text(out, "cache", fetch_cached_name(result->cached));
 	json_out_int(out, "depth", making->visit->depth);
 	if (making->visit->from)
 		url_out_masked(out, "from", making->visit->from);

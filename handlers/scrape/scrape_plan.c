@@ -58,6 +58,18 @@ static const struct param tls_params[] = {
 	{0},
 };
 
+static const struct param cache_params[] = {
+	{.name = "max_stale", .kind = PARAM_DURATION, .max = 10 * 365 * 86400e3, .preset = "\"0s\"",
+	 .summary = "How long after its time a stored page still does"},
+	{.name = "refresh", .kind = PARAM_BOOL, .preset = "false",
+	 .summary = "Ask the host in any case whether a stored page has changed"},
+	{0},
+};
+
+static const struct param cache_form = {
+	.kind = PARAM_OBJECT, .members = cache_params, .summary = "The same, and for how long",
+};
+
 const struct param scrape_params[] = {
 	{.name = "urls", .kind = PARAM_ARRAY, .members = url_element, .min = 1,
 	 .max = URLS_MAX, .summary = "What to fetch; each ends as one result item"},
@@ -96,6 +108,8 @@ const struct param scrape_params[] = {
 	 .summary = "HTTP/2 with https servers that speak it; else HTTP/1.1"},
 	{.name = "tls", .kind = PARAM_OBJECT, .members = tls_params,
 	 .summary = "Which certificates are believed"},
+	{.name = "cache", .kind = PARAM_BOOL, .preset = "false", .otherwise = &cache_form,
+	 .summary = "Take pages that other jobs fetched while they are fresh, and store these"},
 	{.name = "download", .kind = PARAM_LATER, .summary = "Save bodies as files"},
 	{.name = "save_body", .kind = PARAM_LATER, .summary = "Keep the pages themselves"},
 	{.name = "if_changed_since", .kind = PARAM_OBJECT, .members = compare_params,
@@ -281,6 +295,20 @@ static void tls_check(const struct json *spec, const struct planner *planner)
 	mistake_hint(planner->mistakes, mistake, "serve --allow-insecure-tls");
 }
 
+static void cache_read(const struct json *spec, struct fetch_request *request)
+{
+	const struct json *cache = json_get(spec, "cache");
+
+	if (!cache || (json_kind(cache) == JSON_BOOL && !json_bool(cache, false)))
+		return;
+	request->cache = FETCH_CACHE_ON;
+	if (json_kind(cache) != JSON_OBJECT)
+		return;
+	request->max_stale_ms = spec_duration(cache, "max_stale", 0);
+	if (spec_bool(cache, "refresh", false))
+		request->cache = FETCH_CACHE_REFRESH;
+}
+
 static void request_read(const struct json *spec, struct plan *plan)
 {
 	const struct json *retry = json_get(spec, "retry"), *breaker = json_get(spec, "breaker");
@@ -303,6 +331,7 @@ static void request_read(const struct json *spec, struct plan *plan)
 		.http2 = spec_bool(spec, "http2", false),
 	};
 	robots_read(spec, plan);
+	cache_read(spec, &plan->request);
 }
 
 int scrape_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)
