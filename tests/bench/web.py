@@ -13,7 +13,7 @@ from peers import Failed, Server
 LINKS = 20
 
 NGINX = """
-worker_processes 1; daemon off; pid {dir}/nginx.pid; error_log {dir}/error.log;
+master_process off; daemon off; pid {dir}/nginx.pid; error_log {dir}/error.log;
 events {{ worker_connections 4096; }}
 http {{
   access_log off; open_file_cache max=20000; keepalive_requests 10000000;
