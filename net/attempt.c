@@ -100,6 +100,7 @@ void attempt_end(struct fetch *fetch, enum err_code why)
 		fetcher->want_room = false;
 	lock_drop(&fetcher->lock);
 	ring_drop(&fetch->all);
+	ring_drop(&fetch->pausing);
 	watch_end(fetch);
 	fetch->done(fetch->ctx, result);
 	if (room && fetcher->config.room)
@@ -118,22 +119,6 @@ static void attempt_settle(struct fetch *fetch)
 		attempt_end(fetch, ERR_NONE);
 }
 
-static void attempt_queue(struct fetch *fetch)
-{
-	struct fetcher *fetcher = fetch->fetcher;
-	struct err err;
-
-	fetch->queued_us = clock_us();
-	if (hosts_add(fetcher->hosts, &fetch->item, clock_ms(), &err) == 0) {
-		result_spare(fetch);
-		return;
-	}
-	/* The reason of the last attempt says more than "the breaker is open now". */
-	if (fetch->result->err.code == ERR_NONE)
-		fetch->result->err = err;
-	attempt_settle(fetch);
-}
-
 /* Until the stage lets go, only the deadline and a cancel can end it. */
 static void attempt_hold(struct fetch *fetch)
 {
@@ -144,10 +129,62 @@ static void attempt_hold(struct fetch *fetch)
 	}
 }
 
+static void outside_set(struct fetch *fetch, bool outside)
+{
+	lock_take(&fetch->fetcher->lock); /* fetch_look() reads it */
+	fetch->outside = outside;
+	lock_drop(&fetch->fetcher->lock);
+}
+
+/* So many hosts are in use that there is no place for its own: held until one is idle.  There
+ * are no more of these than fetches. */
+static void attempt_wait_outside(struct fetch *fetch)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+
+	outside_set(fetch, true);
+	fetcher->crowded = true;
+	ring_add(&fetcher->outside, &fetch->pausing);
+	result_spare(fetch);
+	attempt_hold(fetch);
+}
+
+/* One that finds no place again goes to the end. */
+void attempt_admit_rest(struct fetcher *fetcher)
+{
+	fetcher->crowded = false;
+	while (!ring_empty(&fetcher->outside) && !fetcher->crowded)
+		attempt_admit(CONTAINER_OF(fetcher->outside.next, struct fetch, pausing));
+}
+
+static void attempt_queue(struct fetch *fetch)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	struct err err;
+
+	fetch->queued_us = clock_us();
+	if (hosts_add(fetcher->hosts, &fetch->item, clock_ms(), &err) == 0) {
+		result_spare(fetch);
+		return;
+	}
+	if (err.code == ERR_LIMIT) {
+		attempt_wait_outside(fetch);
+		return;
+	}
+	/* The reason of the last attempt says more than "the breaker is open now". */
+	if (fetch->result->err.code == ERR_NONE)
+		fetch->result->err = err;
+	attempt_settle(fetch);
+}
+
 void attempt_admit(struct fetch *fetch)
 {
 	fetch->held = false;
 	watch_end(fetch);
+	if (fetch->outside) { /* only this thread sets it */
+		ring_drop(&fetch->pausing);
+		outside_set(fetch, false);
+	}
 	if (!result_ready(fetch)) {
 		attempt_end(fetch, ERR_NO_MEMORY);
 		return;
@@ -158,6 +195,9 @@ void attempt_admit(struct fetch *fetch)
 		break;
 	case ADMIT_HELD:
 		attempt_hold(fetch);
+		break;
+	case ADMIT_FULL:
+		attempt_wait_outside(fetch);
 		break;
 	case ADMIT_ANSWERED:
 		attempt_answered(fetch);

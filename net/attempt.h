@@ -38,6 +38,8 @@ struct fetcher {
 	size_t cache_held;	      /* what fetches hold of the cache */
 	struct ring pausing;	      /* on_body said no: their sockets are to be stopped */
 	struct ring unended;	      /* over, but there was no memory to say so */
+	struct ring outside;	      /* their hosts, or the robots.txt of these, find no place */
+	bool crowded;		      /* one came there since attempt_admit_rest() began */
 	struct heap timers;	      /* of fetches that no queue watches: held or running */
 	struct transfer **idle;	      /* a stack of handles to use again */
 	unsigned idle_count, running; /* together at most config.transfers_max */
@@ -78,7 +80,7 @@ struct fetch {
 	bool handed;		   /* on_body had a byte: what follows is final */
 	bool over;		   /* libcurl is done, with over_code; on_body must take the rest */
 	CURLcode over_code;
-	struct ring pausing; /* in fetcher->pausing, or …->unended */
+	struct ring pausing; /* in fetcher->pausing, …->unended or …->outside */
 	struct heap_node timer;
 	int64_t due_ms;		     /* the attempt's end */
 	int64_t look_ms;	     /* the next look at its speed … */
@@ -96,6 +98,7 @@ struct fetch {
 	/* guarded by the fetcher's lock */
 	struct ring start, cancel, resume; /* in fetcher->starts, …->cancels, …->resumes */
 	bool cancelled, resumed, ended;
+	bool outside;		 /* in fetcher->outside */
 	struct fetch *waits_for; /* the fetch of a stage that holds it; NULL: none */
 };
 
@@ -106,6 +109,7 @@ int fetch_start_own(struct fetcher *fetcher, const struct fetch_request *request
 
 /* Begins a hop, or goes on with one that a stage held. */
 void attempt_admit(struct fetch *fetch);
+void attempt_admit_rest(struct fetcher *fetcher); /* of fetcher->outside */
 /* For stages: one more header of the transfer that is about to start; -1: no memory. */
 int attempt_header(struct fetch *fetch, const char *name, const char *value);
 /* For stages: the nth value (from 0) of a header of the answer that is arriving; NULL:

@@ -158,6 +158,8 @@ static void entry_hold(struct fetch *fetch)
 	struct caching *caching = fetch->caching;
 	size_t bytes = cache_entry_bytes(caching->entry);
 
+	if (caching->held_bytes > 0) /* it was asked for before, and found no host then */
+		return;
 	if (fetch->fetcher->cache_held + bytes > CACHE_HELD_BYTES_MAX) {
 		entry_drop(fetch);
 		return;

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SAVE_EVERY_MS = 1000, UNENDED_LOOK_MS = 100, ENDS_MAX = 256 };
+enum { SAVE_EVERY_MS = 1000, REST_LOOK_MS = 100, ENDS_MAX = 256 };
 
 static_assert((int)FETCH_CLASSES * 2 * 2 <= (int)LOOP_POOLS, "a pool for each kind of request");
 
@@ -52,6 +52,7 @@ static int fetcher_init(struct fetcher *fetcher, const struct fetcher_config *co
 			struct err *err)
 {
 	struct hosts_config hosts = {
+		.hosts_max = config->hosts_max,
 		.wake = on_hosts_wake,
 		.changed = on_host_changed,
 		.save = config->host_save ? on_host_save : NULL,
@@ -112,6 +113,7 @@ struct fetcher *fetcher_new(const struct fetcher_config *config, struct err *err
 	ring_init(&fetcher->all);
 	ring_init(&fetcher->pausing);
 	ring_init(&fetcher->unended);
+	ring_init(&fetcher->outside);
 	if (fetcher_init(fetcher, config, err))
 		goto fail;
 	if (loop_init(&fetcher->loop, fetcher->config.transfers_max, err))
@@ -372,6 +374,8 @@ void fetch_look(struct fetch *fetch, struct fetch_view *ret_view)
 		hosts_look(fetcher->hosts, &(held ? held : fetch)->item, clock_ms(), &item);
 		if (held && !item.reason)
 			item.reason = ERR_FETCH_ROBOTS;
+		if (fetch->outside)
+			item.reason = ERR_LIMIT;
 		ret_view->state = item.reason ? FETCH_PARKED : states[item.state];
 		ret_view->until_ms = item.until_ms;
 		ret_view->reason = item.reason;
@@ -460,8 +464,9 @@ static int64_t next_ms(struct fetcher *fetcher)
 	const struct heap_node *first = heap_first(&fetcher->timers);
 	int64_t hosts_ms = hosts_wake_ms(fetcher->hosts);
 
-	if (!ring_empty(&fetcher->unended)) /* there may be memory again soon */
-		hosts_ms = MIN(hosts_ms, clock_ms() + UNENDED_LOOK_MS);
+	/* There may be memory again soon, or a host that is well. */
+	if (!ring_empty(&fetcher->unended) || !ring_empty(&fetcher->outside))
+		hosts_ms = MIN(hosts_ms, clock_ms() + REST_LOOK_MS);
 	return first ? MIN(hosts_ms, first->key) : hosts_ms;
 }
 
@@ -479,6 +484,7 @@ static void finish_what_ended(struct fetcher *fetcher)
 			attempt_over(transfer->fetch, ends[i].code);
 		}
 	} while (count == ENDS_MAX);
+	attempt_admit_rest(fetcher);
 }
 
 static void cancel_all(struct fetcher *fetcher)

@@ -54,6 +54,7 @@ struct fetcher_config {
 	const char *user_agent;	   /* copied; NULL: none is sent */
 	unsigned transfers_max;	   /* at once; 0: FETCH_TRANSFERS_MAX_DEFAULT */
 	unsigned queued_max;	   /* started and not ended; 0: FETCH_QUEUED_MAX */
+	unsigned hosts_max;	   /* known; 0: HOSTS_MAX */
 	const char *ca_file;	   /* certificate authorities, copied; NULL: the system's */
 	bool allow_insecure;	   /* requests may switch off the verification of TLS */
 
@@ -221,8 +222,8 @@ void fetch_resume(struct fetch *fetch);
 
 enum fetch_state {
 	FETCH_WAITING, /* in its host's queue, until its turn comes */
-	FETCH_PARKED,  /* its host's breaker is open, the host asked to slow down, or its
-			  robots.txt is being fetched */
+	FETCH_PARKED,  /* its host's breaker is open, the host asked to slow down, its robots.txt
+			  is being fetched, or no more hosts can be in use */
 	FETCH_BACKOFF, /* between two attempts */
 	FETCH_RUNNING,
 	FETCH_ENDED,
@@ -232,7 +233,8 @@ struct fetch_view {
 	enum fetch_state state;
 	int64_t until_ms; /* an instant of clock_ms(): PARKED and BACKOFF; INT64_MAX: until a hand
 			     lets go */
-	enum err_code reason; /* PARKED: ERR_FETCH_CIRCUIT_OPEN, …_THROTTLED, …_BLOCKED, …_ROBOTS */
+	enum err_code reason; /* PARKED: ERR_FETCH_CIRCUIT_OPEN, …_THROTTLED, …_BLOCKED, …_ROBOTS,
+				 ERR_LIMIT */
 	char host[HOST_KEY_BYTES_MAX + 1];
 };
 

@@ -7,7 +7,7 @@
  *   load_start ─▶ fetch_start_own ─▶ on_text … ─▶ load_done ─▶ robots_file_end
  *
  * Failure modes: no answer, or one that says nothing (the file is silent, robots_cache.h);
- * no memory or no room for the load (the hop is refused with that); the fetcher stops
+ * no memory for the load (the hop is refused with that), or no place (it waits); the fetcher stops
  * (the hops stay held, the fetcher cancels them next).
  */
 #include "net/robots_stage.h"
@@ -99,6 +99,16 @@ static enum admit hold(struct fetch *fetch, struct load *load)
 	return ADMIT_HELD;
 }
 
+/* All files that are known are on their way: no place for another one. */
+static bool full(struct err *err)
+{
+	bool is_full = err->code == ERR_LIMIT;
+
+	if (is_full)
+		err->code = ERR_NONE;
+	return is_full;
+}
+
 enum admit robots_admit(struct fetch *fetch)
 {
 	struct err *err = &fetch->result->err;
@@ -108,7 +118,7 @@ enum admit robots_admit(struct fetch *fetch)
 		return ADMIT_GO;
 	file = robots_file_make(fetch->fetcher->robots, fetch->request.key, fetch->insecure, err);
 	if (!file)
-		return ADMIT_REFUSED;
+		return full(err) ? ADMIT_FULL : ADMIT_REFUSED;
 	switch (robots_file_state(file, clock_ms())) {
 	case ROBOTS_KNOWN:
 		return judge(fetch, file);

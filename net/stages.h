@@ -22,6 +22,7 @@ struct fetch;
 enum admit {
 	ADMIT_GO,	/* into the queue of its host */
 	ADMIT_HELD,	/* a stage holds it, and calls attempt_admit() when it knows more */
+	ADMIT_FULL,	/* there is no place to hold it: asked for again when there may be */
 	ADMIT_ANSWERED, /* the result has status, head and body: no transfer is needed */
 	ADMIT_REFUSED,	/* the result's err says why */
 };
