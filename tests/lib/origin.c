@@ -276,6 +276,8 @@ static void headers_add(struct buf *out, const char *target, int status)
 		buf_add_text(out, "Content-Encoding: gzip\r\n");
 	if (status != 200 && (value = param(target, "retry_after")))
 		buf_printf(out, "Retry-After: %.*s\r\n", (int)strcspn(value, "&"), value);
+	if ((value = param(target, "age")))
+		buf_printf(out, "Cache-Control: max-age=%ld\r\n", strtol(value, NULL, 10));
 	if ((value = param(target, "to")))
 		buf_printf(out, "Location: %s\r\n", value);
 	for (long i = 0; i < number(target, "headers", 0); i++)

@@ -15,6 +15,7 @@
  *   drip=20         one octet of the body each 20 ms
  *   retry_after=1   the value of Retry-After, with statuses other than 200
  *   header=20000    octets of one header; headers=300: so many headers
+ *   age=60          Cache-Control: max-age=60
  *   to=/b           Location, up to the end of the target
  *   bomb=8          MiB of zeros as the body, as gzip
  *   cut             the connection ends in the middle of the body
