@@ -128,6 +128,7 @@ enum {
 
 	/* fetching */
 	FETCH_TRANSFERS_MAX_DEFAULT = 256,
+	FETCH_CALLS_SHARE         = 8,                /* one transfer in so many is kept from pages */
 	FETCH_QUEUED_MAX          = 100000,           /* requests waiting for their host */
 	FETCH_BODY_BYTES_MAX      = 10 * 1024 * 1024, /* a page */
 	FETCH_HEADERS_BYTES_MAX   = 256 * 1024,

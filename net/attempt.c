@@ -25,6 +25,7 @@ static void give_transfer_back(struct fetch *fetch)
 	loop_remove(&fetcher->loop, fetch->pool, fetch->transfer->easy);
 	fetcher->idle[fetcher->idle_count++] = fetch->transfer;
 	fetcher->running--;
+	fetcher->pages -= !fetch->item.call;
 	fetch->transfer = NULL;
 	ring_drop(&fetch->pausing);
 	fetch->over = false;
@@ -312,6 +313,7 @@ static int transfer_begin(struct fetch *fetch)
 	transfer->fetch = fetch;
 	fetch->transfer = transfer;
 	fetcher->running++;
+	fetcher->pages += !fetch->item.call;
 	return 0;
 }
 

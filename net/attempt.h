@@ -43,6 +43,7 @@ struct fetcher {
 	struct heap timers;	      /* of fetches that no queue watches: held or running */
 	struct transfer **idle;	      /* a stack of handles to use again */
 	unsigned idle_count, running; /* together at most config.transfers_max */
+	unsigned pages, pages_max;    /* of those that are running: FETCH_PAGES */
 
 	struct lock lock; /* LOCK_FETCH */
 	struct ring starts GUARDED_BY(lock), cancels GUARDED_BY(lock), resumes GUARDED_BY(lock);

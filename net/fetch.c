@@ -48,6 +48,12 @@ static void on_host_save(void *ctx, const char *key, const void *state, size_t l
 	fetcher->config.host_save(fetcher->config.ctx, key, state, len);
 }
 
+/* How many of the transfers may be pages. */
+static unsigned pages_of(unsigned transfers)
+{
+	return MAX(transfers - MAX(transfers / FETCH_CALLS_SHARE, 1), 1);
+}
+
 static int fetcher_init(struct fetcher *fetcher, const struct fetcher_config *config,
 			struct err *err)
 {
@@ -62,6 +68,7 @@ static int fetcher_init(struct fetcher *fetcher, const struct fetcher_config *co
 	fetcher->config = *config;
 	if (fetcher->config.transfers_max == 0)
 		fetcher->config.transfers_max = FETCH_TRANSFERS_MAX_DEFAULT;
+	fetcher->pages_max = pages_of(fetcher->config.transfers_max);
 	if (fetcher->config.queued_max == 0)
 		fetcher->config.queued_max = FETCH_QUEUED_MAX;
 	rng_seed_system(&fetcher->rng);
@@ -218,6 +225,7 @@ static void fetch_adopt(struct fetch *fetch, const struct fetch_request *request
 		.per_host = request->per_host,
 		.delay_ms = request->delay_ms,
 		.inside = fetch->request.inside,
+		.call = request->class == FETCH_CALLS,
 		.deadline_ms = request->deadline_ms,
 		.breaker = request->breaker,
 	};
@@ -444,6 +452,14 @@ static bool take_orders(struct fetcher *fetcher)
 	return !stopping;
 }
 
+static struct hosts_item *next_item(struct fetcher *fetcher, int64_t now_ms)
+{
+	if (fetcher->running == fetcher->config.transfers_max)
+		return NULL;
+	return fetcher->pages < fetcher->pages_max ? hosts_take(fetcher->hosts, now_ms)
+						   : hosts_take_call(fetcher->hosts, now_ms);
+}
+
 static void start_what_may(struct fetcher *fetcher)
 {
 	struct hosts_item *item;
@@ -453,8 +469,7 @@ static void start_what_may(struct fetcher *fetcher)
 	watch_run(fetcher, now_ms);
 	while ((item = hosts_ended(fetcher->hosts, now_ms)))
 		attempt_end(CONTAINER_OF(item, struct fetch, item), item->ended);
-	while (fetcher->running < fetcher->config.transfers_max &&
-	       (item = hosts_take(fetcher->hosts, now_ms)))
+	while ((item = next_item(fetcher, now_ms)))
 		attempt_start(CONTAINER_OF(item, struct fetch, item));
 }
 

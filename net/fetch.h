@@ -52,7 +52,8 @@ struct fetcher_config {
 	const struct guard *guard; /* borrowed; outlives the fetcher */
 	struct cache *cache;	   /* the same; NULL: nothing is stored */
 	const char *user_agent;	   /* copied; NULL: none is sent */
-	unsigned transfers_max;	   /* at once; 0: FETCH_TRANSFERS_MAX_DEFAULT */
+	unsigned transfers_max;	   /* at once; 0: FETCH_TRANSFERS_MAX_DEFAULT.  One in
+				      FETCH_CALLS_SHARE, but at least one, is kept for calls */
 	unsigned queued_max;	   /* started and not ended; 0: FETCH_QUEUED_MAX */
 	unsigned hosts_max;	   /* known; 0: HOSTS_MAX */
 	const char *ca_file;	   /* certificate authorities, copied; NULL: the system's */
@@ -73,7 +74,7 @@ struct fetch_header {
 	const char *name, *value;
 };
 
-/* What it is for: each class has its own connections and defaults. */
+/* What it is for: each class has its own connections and defaults, calls also transfers. */
 enum fetch_class {
 	FETCH_PAGES, /* a crawl, and whatever else reads the web */
 	FETCH_CALLS, /* API calls and webhooks: FETCH_CALL_MS */

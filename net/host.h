@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* host.h - the record of one host, shared by hosts.c and its siblings only.
  *
- * A flow is what one owner has waiting and running at one host.  Every flow of a
+ * A flow is what one owner has waiting and running at one host, its calls apart.  Every flow of a
  * host is in `flows`; one that could start an item as far as it is concerned is also
  * in the host's turn ring of its priority.
  *
@@ -28,6 +28,7 @@ enum {
 struct flow {
 	struct host *host;
 	uint64_t owner;
+	struct ring call; /* in hosts->calls, as long as it is there; alone when it has no calls */
 	enum hosts_priority priority;
 	struct ring sibling; /* in host->flows */
 	struct ring turn;    /* in host->turns[priority]; alone when it cannot start */
@@ -95,6 +96,7 @@ struct hosts {
 	struct ring dirty GUARDED_BY(lock);    /* to be saved */
 	bool saving GUARDED_BY(lock);	       /* a state is on its way to the store */
 	struct ring ended GUARDED_BY(lock);    /* items */
+	struct ring calls GUARDED_BY(lock);    /* flows, the longest not looked at first */
 	struct heap sleeping GUARDED_BY(lock); /* hosts by their next start */
 	struct heap timers GUARDED_BY(lock);   /* items by back-off or deadline */
 	struct heap blocked GUARDED_BY(lock);  /* flows */

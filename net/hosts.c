@@ -50,6 +50,7 @@ struct hosts *hosts_new(const struct hosts_config *config, struct err *err)
 	ring_init(&hosts->idle);
 	ring_init(&hosts->dirty);
 	ring_init(&hosts->ended);
+	ring_init(&hosts->calls);
 	lock_drop(&hosts->lock);
 	return hosts;
 }

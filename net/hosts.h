@@ -81,6 +81,7 @@ struct hosts_item {
 	int64_t start_ms;    /* not before this instant (a back-off) */
 	int64_t deadline_ms; /* 0: none */
 	struct breaker_policy breaker;
+	bool call;   /* hosts_take_call() takes it, too */
 	bool inside; /* the host is an address in --allow-net: no name to wait for */
 	bool front;  /* goes in front of the owner's others */
 	bool retry;  /* a later attempt: starts when the retry budgets allow it */
@@ -230,6 +231,8 @@ struct hosts_item *hosts_ended(struct hosts *hosts, int64_t now_ms);
 
 /* The next item that may start now: it is running from here on.  NULL: none. */
 struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms);
+/* Of the calls only, in turn: there is no transfer for anything else. */
+struct hosts_item *hosts_take_call(struct hosts *hosts, int64_t now_ms);
 
 /* When to ask again, unless something is added or finished: an instant, or INT64_MAX. */
 int64_t hosts_wake_ms(struct hosts *hosts);

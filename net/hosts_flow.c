@@ -51,29 +51,33 @@ void host_sum_up(struct host *host)
 		host->pace.limit = MAX(host->pace.limit, host->asked_max);
 }
 
-static struct flow *flow_find(struct host *host, uint64_t owner)
+static struct flow *flow_find(struct host *host, const struct hosts_item *item)
 {
 	for (struct ring *at = host->flows.next; at != &host->flows; at = at->next) {
 		struct flow *flow = CONTAINER_OF(at, struct flow, sibling);
 
-		if (flow->owner == owner)
+		if (flow->owner == item->owner && !ring_empty(&flow->call) == item->call)
 			return flow;
 	}
 	return NULL;
 }
 
-static struct flow *flow_new(struct host *host, uint64_t owner)
+static struct flow *flow_new(struct hosts *hosts, struct host *host, const struct hosts_item *item)
+	REQUIRES(hosts->lock)
 {
 	struct flow *flow = calloc(1, sizeof(*flow));
 
 	if (!flow)
 		return NULL;
 	flow->host = host;
-	flow->owner = owner;
+	flow->owner = item->owner;
+	ring_init(&flow->call);
 	ring_init(&flow->turn);
 	ring_init(&flow->items);
 	ring_init(&flow->later);
 	ring_add(&host->flows, &flow->sibling);
+	if (item->call)
+		ring_add(&hosts->calls, &flow->call);
 	return flow;
 }
 
@@ -101,12 +105,12 @@ static void flows_sweep(struct hosts *hosts, struct host *host, int64_t now_ms)
 struct flow *flow_make(struct hosts *hosts, struct host *host, const struct hosts_item *item,
 		       int64_t now_ms)
 {
-	struct flow *flow = flow_find(host, item->owner);
+	struct flow *flow = flow_find(host, item);
 	int64_t open_ms = breaker_policy_whole(&item->breaker).open_ms;
 
 	if (!flow) {
 		flows_sweep(hosts, host, now_ms);
-		flow = flow_new(host, item->owner);
+		flow = flow_new(hosts, host, item);
 		if (!flow)
 			return NULL;
 	} else if (flow->priority == item->priority && flow->per_host == item->per_host &&
@@ -127,6 +131,7 @@ void flow_free(struct hosts *hosts, struct flow *flow)
 {
 	heap_drop(&hosts->blocked, &flow->blocked);
 	ring_drop(&flow->turn);
+	ring_drop(&flow->call);
 	ring_drop(&flow->sibling);
 	free(flow);
 }

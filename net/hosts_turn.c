@@ -8,7 +8,10 @@
 
 #include <assert.h>
 
-enum { RETRY_POSTPONE_MS = 100 }; /* a retry beyond the budgets asks again after this */
+enum {
+	RETRY_POSTPONE_MS = 100, /* a retry beyond the budgets asks again after this */
+	CALL_LOOKS_MAX = 64,	 /* flows that one take looks at: with the lock, in each round */
+};
 
 static struct host *next_host(struct hosts *hosts) REQUIRES(hosts->lock)
 {
@@ -67,15 +70,15 @@ static void item_start(struct hosts *hosts, struct hosts_item *item, int64_t now
 	flow_place(flow);
 }
 
-/* The host's next item, running; NULL: none may start. */
-static struct hosts_item *host_take(struct hosts *hosts, struct host *host, int64_t now_ms)
+/* The flow's next item, running; NULL: none may start. */
+static struct hosts_item *flow_take(struct hosts *hosts, const struct flow *flow, int64_t now_ms)
 	REQUIRES(hosts->lock)
 {
-	const struct flow *flow = host_next_flow(host);
+	struct host *host = flow->host;
 	struct hosts_item *item;
 
 	/* It stood in the ring since it was ready; a probe may have gone out meanwhile. */
-	if (!flow || host_full(host, flow) || host_ready_ms(hosts, host, flow, now_ms) > now_ms)
+	if (host_full(host, flow) || host_ready_ms(hosts, host, flow, now_ms) > now_ms)
 		return NULL;
 	item = CONTAINER_OF(flow->items.next, struct hosts_item, link);
 	if (retry_postponed(hosts, item, now_ms) ||
@@ -85,28 +88,64 @@ static struct hosts_item *host_take(struct hosts *hosts, struct host *host, int6
 	return item;
 }
 
+struct take {
+	int64_t now_ms;
+	struct hosts_item *item; /* NULL: nothing was taken */
+	struct host_view view;
+	bool moved; /* the breaker of its host, as `view` has it */
+};
+
+/* From a flow of the host, if there is one, and the host to where it belongs then. */
+static void host_take(struct hosts *hosts, struct host *host, const struct flow *flow,
+		      struct take *take) REQUIRES(hosts->lock)
+{
+	enum breaker_state before = host->breaker.state;
+
+	if (flow)
+		take->item = flow_take(hosts, flow, take->now_ms);
+	take->moved = host->breaker.state != before;
+	if (take->moved)
+		host_moved(hosts, host, before, take->now_ms, &take->view);
+	host_place(hosts, host, take->now_ms);
+}
+
+static struct hosts_item *take_tell(struct hosts *hosts, const struct take *take)
+{
+	if (take->moved && hosts->changed)
+		hosts->changed(hosts->ctx, &take->view);
+	return take->item;
+}
+
 struct hosts_item *hosts_take(struct hosts *hosts, int64_t now_ms)
 {
-	struct hosts_item *item = NULL;
-	struct host_view view;
-	bool moved = false;
+	struct take take = {.now_ms = now_ms};
 	struct host *host;
 
 	lock_take(&hosts->lock);
-	while (!item && (host = next_host(hosts))) {
-		enum breaker_state before = host->breaker.state;
-
+	while (!take.item && (host = next_host(hosts))) {
 		ring_drop(&host->place);
-		item = host_take(hosts, host, now_ms);
-		moved = host->breaker.state != before;
-		if (moved)
-			host_moved(hosts, host, before, now_ms, &view);
-		host_place(hosts, host, now_ms);
+		host_take(hosts, host, host_next_flow(host), &take);
 	}
 	lock_drop(&hosts->lock);
-	if (moved && hosts->changed)
-		hosts->changed(hosts->ctx, &view);
-	return item;
+	return take_tell(hosts, &take);
+}
+
+struct hosts_item *hosts_take_call(struct hosts *hosts, int64_t now_ms)
+{
+	struct take take = {.now_ms = now_ms};
+	unsigned looks = 0;
+
+	lock_take(&hosts->lock);
+	while (!take.item && looks++ < CALL_LOOKS_MAX && !ring_empty(&hosts->calls)) {
+		struct flow *flow = CONTAINER_OF(hosts->calls.next, struct flow, call);
+
+		ring_drop(&flow->call);
+		ring_add(&hosts->calls, &flow->call);
+		if (!ring_empty(&flow->turn))
+			host_take(hosts, flow->host, flow, &take);
+	}
+	lock_drop(&hosts->lock);
+	return take_tell(hosts, &take);
 }
 
 static enum breaker_outcome breaker_outcome_of(enum verdict verdict)

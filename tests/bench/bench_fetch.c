@@ -15,6 +15,7 @@
  * nginx as the origin and asks for all of it.
  */
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/lock.h"
 #include "net/fetch.h"
 #include "net/guard.h"
@@ -237,7 +238,9 @@ static void start_all(struct fetcher *fetcher, struct run *run)
 
 static unsigned engine(void)
 {
-	struct fetcher_config config = {.transfers_max = at_once, .user_agent = "bench/1"};
+	struct fetcher_config config = {.transfers_max = at_once * FETCH_CALLS_SHARE /
+							 (FETCH_CALLS_SHARE - 1),
+					.user_agent = "bench/1"};
 	struct guard *guard = guard_new();
 	struct run run = {0};
 	struct fetcher *fetcher;

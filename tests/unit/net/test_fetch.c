@@ -521,6 +521,30 @@ static void a_full_fetcher_refuses_and_calls_back(void **state)
 	world_close(&world);
 }
 
+static void no_crawl_holds_up_a_call(void **state)
+{
+	/* 100 pages that never answer take 56 of the 64 transfers; a call behind them goes on. */
+	struct fetch_request call = {.class = FETCH_CALLS}, page = {.per_host = 100};
+	struct host_view host;
+	struct world world;
+	struct err err;
+
+	(void)state;
+	world_open(&world, "127.0.0.0/8", 0);
+	for (int i = 0; i < 100; i++)
+		fetch_drop(world_start(&world, "/page?silent", &page));
+	for (int i = 0; i < 3; i++) {
+		const struct fetch_result *result = world_get(&world, "/call", &call);
+
+		assert_int_equal(result->status, 200);
+		assert_int_equal(hosts_get(fetcher_hosts(world.fetcher), result->host_key,
+					   clock_ms(), &host, NULL, &err),
+				 0);
+		assert_int_equal(host.in_flight, 56);
+	}
+	world_close(&world);
+}
+
 static void freeing_ends_everything(void **state)
 {
 	/* Running, queued and just started ones all get their done() before it returns. */
@@ -562,6 +586,7 @@ int main(void)
 		cmocka_unit_test(connections_are_used_again),
 		cmocka_unit_test(per_host_bounds_what_is_in_flight),
 		cmocka_unit_test(a_full_fetcher_refuses_and_calls_back),
+		cmocka_unit_test(no_crawl_holds_up_a_call),
 		cmocka_unit_test(freeing_ends_everything),
 	};
 

@@ -161,6 +161,39 @@ static void priority_goes_first_but_low_never_starves(void **state)
 	hosts_free(hosts);
 }
 
+static void calls_can_be_taken_alone(void **state)
+{
+	/* In turn, past pages that came first, within the limits of host and owner. */
+	struct hosts_item pages[4], calls[3];
+	struct hosts *hosts = table_open(0);
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		pages[i] = item_of(i % 2 ? key_a : key_b, 1);
+		pages[i].priority = HOSTS_CRITICAL;
+		add(hosts, &pages[i], T0);
+	}
+	assert_null(hosts_take_call(hosts, T0));
+	for (int i = 0; i < 3; i++) {
+		calls[i] = item_of(i < 2 ? key_a : key_b, 1);
+		calls[i].call = true;
+		calls[i].per_host = 1;
+		add(hosts, &calls[i], T0);
+	}
+	assert_ptr_equal(hosts_take_call(hosts, T0), &calls[0]);
+	assert_ptr_equal(hosts_take_call(hosts, T0), &calls[2]);
+	assert_null(hosts_take_call(hosts, T0)); /* one at a time was asked for */
+	finish(hosts, &calls[0], ERR_NONE, 200, T0);
+	assert_ptr_equal(hosts_take_call(hosts, T0), &calls[1]);
+	finish(hosts, &calls[1], ERR_NONE, 200, T0);
+	finish(hosts, &calls[2], ERR_NONE, 200, T0);
+	for (int i = 0; i < 4; i++)
+		assert_non_null(hosts_take(hosts, T0));
+	for (int i = 0; i < 4; i++)
+		finish(hosts, &pages[i], ERR_NONE, 200, T0);
+	hosts_free(hosts);
+}
+
 static void public_hosts_are_asked_slowly(void **state)
 {
 	/* One in flight and at least half a second between starts, until latency is known. */
@@ -1271,6 +1304,7 @@ int main(void)
 		cmocka_unit_test(owners_take_turns_at_a_host),
 		cmocka_unit_test(hosts_take_turns),
 		cmocka_unit_test(priority_goes_first_but_low_never_starves),
+		cmocka_unit_test(calls_can_be_taken_alone),
 		cmocka_unit_test(public_hosts_are_asked_slowly),
 		cmocka_unit_test(an_owner_has_no_more_than_its_share),
 		cmocka_unit_test(an_open_breaker_parks_or_ends),
