@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS_MAX = 120 * 1000, LOOK_MS = 1000, MEMORY_MAX = 1 << 28 };
+enum { LOOK_MS = 1000, MEMORY_MAX = 1 << 28 };
 
 #define MUST(call)                                                                                 \
 	do {                                                                                       \
@@ -82,7 +82,7 @@ void house_open(struct house *house)
 
 void house_close(struct house *house)
 {
-	if (engine_drain(house->engine, WAIT_MS_MAX) != 0)
+	if (engine_drain(house->engine, HOUSE_WAIT_MS_MAX) != 0)
 		abort();
 	store_close(house->store);
 	engine_free(house->engine);
@@ -187,7 +187,7 @@ void house_news(struct house *house)
 
 struct job house_wait(struct house *house, const struct id *id, uint32_t states)
 {
-	int64_t until_ms = clock_ms() + WAIT_MS_MAX;
+	int64_t until_ms = clock_ms() + HOUSE_WAIT_MS_MAX;
 	struct err err;
 	struct job job;
 

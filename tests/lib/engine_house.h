@@ -10,6 +10,8 @@
 #include "base/lock.h"
 #include "service/engine/engine.h"
 
+enum { HOUSE_WAIT_MS_MAX = 120 * 1000 }; /* for what must happen, on a loaded machine too */
+
 struct house {
 	char dir[64];
 	struct store *store;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/lib/engine_house.h"
 #include "tests/lib/test_handlers.h"
 #include "tests/unit/store/fault_vfs.h"
@@ -54,9 +55,11 @@ static void fail_after(void *ctx, const struct event *event)
 /* Until a write failed; then the disk is well again. */
 static void heal(struct house *house)
 {
+	int64_t until_ms = clock_ms() + HOUSE_WAIT_MS_MAX;
 	struct store_stats stats;
 
 	do {
+		assert_true(clock_ms() < until_ms);
 		store_stats(house->store, &stats);
 		usleep(1000); /* it fails by its own clock, there is nothing to wait for */
 	} while (stats.writable);
