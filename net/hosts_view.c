@@ -153,6 +153,7 @@ int hosts_reset(struct hosts *hosts, const char *key, int64_t now_ms, struct err
 {
 	enum breaker_state from;
 	struct host *host;
+	bool moved;
 
 	lock_take(&hosts->lock);
 	host = host_find(hosts, key);
@@ -161,12 +162,13 @@ int hosts_reset(struct hosts *hosts, const char *key, int64_t now_ms, struct err
 		return not_known(key, err);
 	}
 	from = host->breaker.state;
+	moved = from != BREAKER_CLOSED || host->breaker.force != BREAKER_FREE;
 	breaker_reset(&host->breaker, now_ms);
 	host->throttle = (struct throttle){0};
 	pace_init(&host->pace, 1);
 	retry_budget_init(&host->budget, now_ms);
 	host_sum_up(host);
-	host_steered(hosts, host, from != BREAKER_CLOSED ? &from : NULL, now_ms);
+	host_steered(hosts, host, moved ? &from : NULL, now_ms);
 	return 0;
 }
 

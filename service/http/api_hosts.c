@@ -173,17 +173,35 @@ static int host_write(struct request *request, struct buf *body, struct err *err
 	return 0;
 }
 
+/* No host has parameters; true: answered. */
+static bool query_refused(struct request *request)
+{
+	static const char *const known[] = {NULL};
+	struct err err;
+
+	if (request_query_check(request, known, &err) == 0)
+		return false;
+	reply_problem(request, &err);
+	return true;
+}
+
+static void not_known(struct request *request, const struct err *err)
+{
+	problem_hint(request, "GET /v1/hosts; keys look like https:example.com:443");
+	reply_problem(request, err);
+}
+
 void host_show(struct request *request)
 {
 	struct buf body = BUF(REPLY_BYTES_MAX);
 	struct err err;
 
-	if (host_write(request, &body, &err)) {
-		problem_hint(request, "GET /v1/hosts; keys look like https:example.com:443");
-		reply_problem(request, &err);
+	if (query_refused(request))
 		return;
-	}
-	reply_json(request, 200, &body);
+	if (host_write(request, &body, &err))
+		not_known(request, &err);
+	else
+		reply_json(request, 200, &body);
 }
 
 /* ---- steering ---- */
@@ -270,6 +288,8 @@ static const char *key_read(struct request *request)
 {
 	const char *key = request_param(request, "key");
 
+	if (query_refused(request))
+		return NULL;
 	if (key_is_possible(request, key))
 		return key;
 	problem_hint(request, "keys look like https:example.com:443");
@@ -312,8 +332,10 @@ void host_reset(struct request *request)
 {
 	struct err err;
 
+	if (query_refused(request))
+		return;
 	if (hosts_reset(hosts_of(request), request_param(request, "key"), clock_ms(), &err))
-		reply_problem(request, &err);
+		not_known(request, &err);
 	else
 		steered(request);
 }
@@ -379,19 +401,12 @@ static int limits_read(struct request *request, struct hosts_limits *ret, unsign
 
 void host_patch(struct request *request)
 {
-	static const char *const known[] = {NULL};
 	const char *key = key_read(request);
 	struct hosts_limits limits;
 	struct err err;
 	unsigned which;
 
-	if (!key)
-		return;
-	if (request_query_check(request, known, &err)) {
-		reply_problem(request, &err);
-		return;
-	}
-	if (limits_read(request, &limits, &which))
+	if (!key || limits_read(request, &limits, &which))
 		return;
 	if (hosts_limit(hosts_of(request), key, &limits, which, clock_ms(), &err))
 		steering_failed(request, &err);

@@ -192,6 +192,34 @@ def test_each_move_is_an_event_and_in_the_history(jobs, origin):
         assert next(stream.values()) == told[0]
 
 
+def test_a_hand_that_lets_go_is_a_move_too(jobs, origin):
+    """Held closed from closed, then reset: who follows the events knows of both."""
+    fetch(jobs, origin.url + "/")
+    with jobs.stream("/v1/events?type=host") as stream:
+        for verb in ["close", "reset", "reset"]:
+            jobs.post(f"/v1/hosts/{origin.key}/{verb}")
+        ours = (event["data"] for event in stream.values() if event["data"]["key"] == origin.key)
+        told = [next(ours) for _ in range(2)]
+    assert [(move["from"], move["to"], move["reason"]) for move in told] == [
+        ("closed", "closed", "by-hand"), ("closed", "closed", "reset")]
+    assert len(host_of(jobs, origin)["history"]) == 2
+
+
+@pytest.mark.parametrize("method, verb", [
+    ("GET", ""), ("PATCH", ""), ("POST", "/open"), ("POST", "/close"), ("POST", "/reset")])
+def test_what_is_asked_of_a_host_is_checked(jobs, origin, method, verb):
+    """A parameter that none has is 400, and nothing is done; an unknown host is 404 with a hint."""
+    fetch(jobs, origin.url + "/")
+    body = {"concurrency": 1} if method == "PATCH" else None
+    answer = jobs.ask(method, f"/v1/hosts/{origin.key}{verb}?force=true", body)
+    assert (answer.status, answer.problem) == (400, "bad-parameter")
+    assert host_of(jobs, origin)["history"] == []
+    assert limits_of(jobs, origin)["concurrency"] is None
+    answer = jobs.ask(method, f"/v1/hosts/example.com{verb}", body)
+    assert (answer.status, answer.problem) == (404, "not-found")
+    assert "https:example.com:443" in answer.json()["hint"]
+
+
 # ---- parked jobs ----
 
 def park(jobs, origin, **envelope):
