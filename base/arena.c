@@ -130,17 +130,18 @@ char *arena_text(struct arena *arena, const char *text)
 	return arena_copy(arena, text, strlen(text));
 }
 
+/* Into the free rest of the block, where it stays when there is room. */
 char *arena_vprintf(struct arena *arena, const char *fmt, va_list args)
 {
+	char *first = arena->at, *text = NULL;
 	va_list again;
-	char *text = NULL;
 	int n;
 
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, args);
+	n = vsnprintf(first, (size_t)(arena->end - first), fmt, args);
 	if (n >= 0)
 		text = arena_take(arena, (size_t)n + 1);
-	if (text)
+	if (text && text != first)
 		vsnprintf(text, (size_t)n + 1, fmt, again);
 	va_end(again);
 	return text;

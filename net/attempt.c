@@ -377,11 +377,14 @@ static void attempt_read(struct fetch *fetch, CURLcode code, struct hosts_outcom
 static bool follow(struct fetch *fetch)
 {
 	struct fetch_result *result = fetch->result;
-	const char *location = fetch_result_header(result, "location");
+	const char *location;
 	char *old_key;
 
 	if (fetch->keep_redirects || result->err.code != ERR_NONE ||
-	    !status_is_redirect(result->status) || !location)
+	    !status_is_redirect(result->status))
+		return false;
+	location = fetch_result_header(result, "location");
+	if (!location)
 		return false;
 	if (result->redirects == FETCH_REDIRECTS_MAX) {
 		err_set(&result->err, ERR_FETCH_REDIRECTS, "more than %d redirects",

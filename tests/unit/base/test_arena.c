@@ -46,6 +46,23 @@ static void texts_are_copied(void **state)
 	arena_done(&arena);
 }
 
+static void formatted_texts_are_whole_at_every_place(void **state)
+{
+	/* Of each length from 1 to 500, over the ends of several blocks; none touches another. */
+	struct arena arena = ARENA(1024 * 1024);
+	char *texts[500];
+	(void)state;
+
+	for (int i = 0; i < 500; i++)
+		texts[i] = arena_printf(&arena, "%0*d", i + 1, i % 10);
+	for (int i = 0; i < 500; i++) {
+		assert_int_equal(strlen(texts[i]), i + 1);
+		assert_int_equal(strspn(texts[i], "0") + (i % 10 != 0), i + 1);
+		assert_int_equal(texts[i][i], '0' + i % 10);
+	}
+	arena_done(&arena);
+}
+
 static void the_limit_holds_and_is_remembered(void **state)
 {
 	/* 4,096 bytes in all: 3,000 fit, 3,000 more do not, and the first stay. */
@@ -85,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_and_aligned),
 		cmocka_unit_test(texts_are_copied),
+		cmocka_unit_test(formatted_texts_are_whole_at_every_place),
 		cmocka_unit_test(the_limit_holds_and_is_remembered),
 		cmocka_unit_test(sizes_do_not_overflow),
 	};
