@@ -36,6 +36,15 @@ enum {
 	PATTERN_MEMORY_KIB_MAX    = 1024,             /* of backtracking, in each lane */
 	PATTERN_SEARCH_US_MAX     = 100 * 1000,       /* CPU of one search; 10 MiB take an ordinary one 10 ms */
 
+	/* expressions */
+	EXPR_BYTES_MAX            = 16 * 1024,        /* a list of 1,000 ids fits; longer ones are tables */
+	EXPR_NODES_MAX            = 2000,             /* eval recurses through a+b+c+…: half of them deep */
+	EXPR_DEPTH_MAX            = 64,               /* brackets in brackets: the parser recurses, 1 KiB each */
+	EXPR_ARENA_BYTES_MAX      = 1024 * 1024,      /* those nodes and the texts take a quarter of it */
+	EXPR_SCRATCH_BYTES_MAX    = 64 * 1024 * 1024, /* computed texts of one record: four times its size */
+	CALL_ARGS_MAX             = 1000,             /* values of one call or of one list */
+	LIKE_STEPS_MAX            = 100 * 1000 * 1000, /* 0.2 s; '%a%b' over 16 MiB takes a sixth of them */
+
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */
 	HTTP_HEADERS_MAX          = 64,               /* proxies add a dozen */

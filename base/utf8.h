@@ -40,4 +40,14 @@ static inline size_t utf8_span(const char *at, const char *end)
 	return 4;
 }
 
+/* Bytes of the text's beginning, at most `max`, that do not end inside a sequence. */
+static inline size_t utf8_cut(const char *text, size_t len, size_t max)
+{
+	if (len <= max)
+		return len;
+	while (max > 0 && utf8_continues((unsigned char)text[max]))
+		max--;
+	return max;
+}
+
 #endif
