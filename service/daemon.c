@@ -2,7 +2,8 @@
 /* daemon.c - the order in which the house goes up.
  *
  *   data directory ▶ guard ▶ tokens ▶ server (bound: its address is known and denied to
- *   fetches) ▶ cache ▶ fetcher ▶ events ▶ store (recovers) ▶ engine ▶ hosts' state ▶ start
+ *   fetches) ▶ events ▶ store (locks the directory, recovers) ▶ cache ▶ fetcher ▶ hosts'
+ *   state ▶ engine ▶ start
  *
  * Each step's undoing stands in daemon_stop(), in reverse; it copes with whatever was
  * not reached.
@@ -39,7 +40,6 @@ struct daemon {
 	struct guard *guard;
 	struct permits permits;
 	struct auth *auth;
-	struct cache *cache;
 	char scratch[PATH_BYTES_MAX];
 	/* Written once, when the engine is whole; read by the store's writer, which moves jobs
 	 * that are due as soon as the store is open.  Sequentially consistent: rare enough. */
@@ -267,15 +267,15 @@ static int cache_make(struct daemon *daemon, const struct config *config, struct
 	char path[PATH_BYTES_MAX];
 
 	snprintf(path, sizeof(path), "%s/cache", config->data);
-	daemon->cache = cache_new(path, config->cache_bytes_max, err);
-	return daemon->cache ? 0 : -1;
+	daemon->api.cache = cache_new(path, config->cache_bytes_max, err);
+	return daemon->api.cache ? 0 : -1;
 }
 
 static int fetcher_make(struct daemon *daemon, const struct config *config, struct err *err)
 {
 	struct fetcher_config fetcher = {
 		.guard = daemon->guard,
-		.cache = daemon->cache,
+		.cache = daemon->api.cache,
 		.user_agent = "jobmill/" JOBMILL_VERSION,
 		.transfers_max = (unsigned)config->fetch_max,
 		.ca_file = config->ca_file,
@@ -287,7 +287,9 @@ static int fetcher_make(struct daemon *daemon, const struct config *config, stru
 	};
 
 	daemon->api.fetcher = fetcher_new(&fetcher, err);
-	return daemon->api.fetcher ? 0 : -1;
+	if (!daemon->api.fetcher)
+		return -1;
+	return host_states_load(daemon->api.store, fetcher_hosts(daemon->api.fetcher), err);
 }
 
 /* ---- store and engine ---- */
@@ -325,7 +327,7 @@ static int store_make(struct daemon *daemon, const struct config *config, struct
 	    store_open(&store, &daemon->api.store, err))
 		return -1;
 	events_set_store(daemon->api.events, daemon->api.store);
-	return host_states_load(daemon->api.store, fetcher_hosts(daemon->api.fetcher), err);
+	return 0;
 }
 
 static int engine_make(struct daemon *daemon, const struct config *config, struct err *err)
@@ -358,8 +360,8 @@ int daemon_start(const struct config *config, struct daemon **ret_daemon, struct
 	daemon->api.started_wall_ms = clock_wall_ms();
 	if (directories_make(daemon, config, err) || guard_make(daemon, config, err) ||
 	    auth_make(daemon, config, err) || server_make(daemon, config, err) ||
-	    cache_make(daemon, config, err) || fetcher_make(daemon, config, err) ||
-	    store_make(daemon, config, err) || engine_make(daemon, config, err) ||
+	    store_make(daemon, config, err) || cache_make(daemon, config, err) ||
+	    fetcher_make(daemon, config, err) || engine_make(daemon, config, err) ||
 	    desk_new(&daemon->api.desk, err))
 		goto fail;
 	daemon->api.permits = &daemon->permits;
@@ -396,7 +398,7 @@ void daemon_stop(struct daemon *daemon)
 	if (!daemon)
 		return;
 	fetcher_free(daemon->api.fetcher);
-	cache_free(daemon->cache);
+	cache_free(daemon->api.cache);
 	desk_free(daemon->api.desk);
 	store_close(daemon->api.store);
 	engine_free(daemon->api.engine);

@@ -22,6 +22,7 @@
 struct config;
 struct desk;
 struct events;
+struct cache;
 struct fetcher;
 struct server;
 
@@ -38,6 +39,7 @@ struct api {
 	struct engine *engine;
 	struct events *events;
 	struct fetcher *fetcher;
+	struct cache *cache;
 	struct server *server;
 	struct desk *desk;
 	const struct permits *permits;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "net/cache.h"
 #include "service/engine/events.h"
 #include "service/http/server.h"
 
@@ -155,6 +156,15 @@ static void breakers_add(struct api *api, struct buf *into)
 			   (uint64_t)api->breaker_moves[state]);
 }
 
+static void cache_add(struct api *api, struct buf *into)
+{
+	struct cache_view view;
+
+	cache_view(api->cache, &view);
+	gauge(into, "cache_entries", "Stored answers of hosts.", view.entries);
+	gauge(into, "cache_bytes", "Disk that stored answers take.", (double)view.bytes);
+}
+
 static void server_add(struct api *api, struct buf *into)
 {
 	struct server_stats stats;
@@ -201,6 +211,7 @@ void metrics_show(struct request *request)
 	engine_add(api, &body);
 	store_add(api, &body);
 	breakers_add(api, &body);
+	cache_add(api, &body);
 	server_add(api, &body);
 	routes_add(api, &body);
 	process_add(api, &body);
