@@ -34,6 +34,14 @@ static bool column_add(struct csv *csv, const char *name, size_t len)
 	return copy != NULL;
 }
 
+static bool column_known(const struct csv *csv, const char *name, size_t len)
+{
+	for (size_t i = 0; i < csv->count; i++)
+		if (strlen(csv->columns[i]) == len && memcmp(csv->columns[i], name, len) == 0)
+			return true;
+	return false;
+}
+
 struct csv *csv_new(const char *columns, struct err *err)
 {
 	struct csv *csv = calloc(1, sizeof(*csv));
@@ -49,8 +57,8 @@ struct csv *csv_new(const char *columns, struct err *err)
 	while (columns && (*columns || csv->count == 0)) {
 		size_t len = strcspn(columns, ",");
 
-		if (len == 0 || !column_add(csv, columns, len)) {
-			err_set(err, ERR_BAD_PARAMETER, "columns are 1 to %d names",
+		if (len == 0 || column_known(csv, columns, len) || !column_add(csv, columns, len)) {
+			err_set(err, ERR_BAD_PARAMETER, "columns are 1 to %d names, each once",
 				CSV_COLUMNS_MAX);
 			csv_free(csv);
 			return NULL;
@@ -73,6 +81,20 @@ void csv_free(struct csv *csv)
 }
 
 /* ---- flattening ---- */
+
+/* Goes on by one name.  False: it was cut, and what it names is not gone into, so that no
+ * item costs more than its bytes times this. */
+static bool path_add(struct csv *csv, const char *name, size_t len)
+{
+	size_t room = PATH_BYTES_MAX - csv->path.len;
+	bool fits = len <= room;
+
+	if (!fits)
+		for (len = room; len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80;)
+			len--; /* whole characters */
+	buf_add(&csv->path, name, len);
+	return fits;
+}
 
 typedef void leaf_fn(struct csv *csv, size_t *hint, const struct value *leaf);
 
@@ -98,6 +120,7 @@ static void leaves_walk(struct csv *csv, const char *item, size_t len, leaf_fn *
 	while (depth >= 0) {
 		const char *text;
 		size_t text_len;
+		bool fits;
 
 		buf_cut(&csv->path, ends[depth]);
 		if (!walk_next(&walks[depth], &name, &child)) {
@@ -106,11 +129,13 @@ static void leaves_walk(struct csv *csv, const char *item, size_t len, leaf_fn *
 		}
 		buf_clear(&csv->text);
 		text = value_text(&name, &csv->text, &text_len);
-		if (ends[depth] > 0)
-			buf_add_byte(&csv->path, '.');
-		if (!text || buf_add(&csv->path, text, text_len))
-			continue; /* a path that long has no column */
-		if (child.kind == VALUE_OBJECT && child.len > 2 && depth + 1 < JSON_DEPTH_MAX) {
+		if (!text)
+			continue; /* no memory */
+		if (depth > 0)
+			path_add(csv, ".", 1);
+		fits = path_add(csv, text, text_len);
+		if (fits && child.kind == VALUE_OBJECT && child.len > 2 &&
+		    depth + 1 < JSON_DEPTH_MAX) {
 			depth++;
 			walk_begin(&walks[depth], &child);
 			ends[depth] = csv->path.len;
@@ -153,7 +178,7 @@ static void leaf_take(struct csv *csv, size_t *hint, const struct value *leaf)
 {
 	size_t column = column_find(csv, hint);
 
-	if (column < csv->count) {
+	if (column < csv->count && csv->cells[column].kind == VALUE_MISSING) {
 		csv->cells[column] = *leaf;
 		return;
 	}
@@ -217,6 +242,8 @@ void csv_header(const struct csv *csv, struct buf *into)
 
 void csv_row(struct csv *csv, const char *item, size_t len, struct buf *into)
 {
+	size_t start = into->len;
+
 	memset(csv->cells, 0, csv->count * sizeof(csv->cells[0]));
 	buf_clear(&csv->other);
 	leaves_walk(csv, item, len, leaf_take);
@@ -232,5 +259,7 @@ void csv_row(struct csv *csv, const char *item, size_t len, struct buf *into)
 		buf_printf(&csv->text, "{%s}", csv->other.data);
 		field_add(into, buf_text(&csv->text), csv->text.len);
 	}
+	if (into->len == start)
+		buf_add_text(into, "\"\""); /* readers skip an empty line */
 	buf_add_text(into, "\r\n");
 }

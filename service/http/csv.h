@@ -4,7 +4,8 @@
  * Members of objects inside an item get dotted names ("data.title"); arrays stay JSON
  * text; null is an empty field; an item that is no object is one, named "value".  Columns are asked
  * for by name, or are those of the first items; then a last column, CSV_OTHER, holds what an item
- * has besides them, as a JSON object: nothing is lost because it came late.
+ * has besides them, as a JSON object: nothing is lost because it came late, or because two
+ * members have one dotted name ("a.b" and b of a).  A name is cut after 1,024 bytes.
  *
  * Threads    one at a time.
  * Ownership  the rows' texts are copied.

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The text of `items` (ended by NULL), with the columns of the first `learnt` of them. */
@@ -89,6 +90,49 @@ static void columns_may_be_named(void **state)
 	assert_string_equal(csv_text("b.c,a,z", items, 1, &text), "b.c,a,z\r\ntrue,1,\r\n,,\r\n");
 	assert_null(csv_new("a,,b", &err));
 	assert_null(csv_new("", &err));
+	assert_null(csv_new("a,b,a", &err));
+	buf_done(&text);
+}
+
+static void two_members_of_one_name_are_both_kept(void **state)
+{
+	/* "a.b" and b of a: the first has the column, the other stands in the last. */
+	static const char *const items[] = {"{\"a.b\":1,\"a\":{\"b\":2}}", NULL};
+	struct buf text = BUF(4096);
+
+	(void)state;
+	assert_string_equal(csv_text(NULL, items, 1, &text),
+			    "a.b,_other\r\n1,\"{\"\"a.b\"\":2}\"\r\n");
+	buf_done(&text);
+}
+
+static void a_long_name_is_cut_and_hides_nothing(void **state)
+{
+	/* 1,023 letters and one of two bytes: cut before it, what it names told whole, and what
+	 * comes after it as ever. */
+	char name[1024], item[1200], expected[1200];
+	const char *const items[] = {item, NULL};
+	struct buf text = BUF(4096);
+
+	(void)state;
+	memset(name, 'k', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(item, sizeof(item), "{\"%s\xc3\xbc\":{\"x\":1},\"b\":2}", name);
+	snprintf(expected, sizeof(expected), "%s,b,_other\r\n\"{\"\"x\"\":1}\",2,\r\n", name);
+	assert_string_equal(csv_text(NULL, items, 1, &text), expected);
+	buf_done(&text);
+}
+
+static void no_row_is_an_empty_line(void **state)
+{
+	/* Readers skip those: the only column of a row without a value is quoted. */
+	static const char *const items[] = {"{\"a\":1}", "{\"b\":1}", "{\"a\":\"\"}", NULL};
+	static const char *const nothing[] = {"{}", NULL};
+	struct buf text = BUF(4096);
+
+	(void)state;
+	assert_string_equal(csv_text("a", items, 0, &text), "a\r\n1\r\n\"\"\r\n\"\"\r\n");
+	assert_string_equal(csv_text(NULL, nothing, 1, &text), "_other\r\n\"\"\r\n");
 	buf_done(&text);
 }
 
@@ -99,6 +143,9 @@ int main(void)
 		cmocka_unit_test(fields_are_quoted_as_rfc_4180_says),
 		cmocka_unit_test(what_has_no_column_stands_in_the_last),
 		cmocka_unit_test(columns_may_be_named),
+		cmocka_unit_test(two_members_of_one_name_are_both_kept),
+		cmocka_unit_test(a_long_name_is_cut_and_hides_nothing),
+		cmocka_unit_test(no_row_is_an_empty_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
