@@ -62,7 +62,8 @@ static enum page_kind kind_of(const struct page_source *source)
 										    : PAGE_BYTES;
 }
 
-/* <base href> (WHATWG HTML 4.2.3): the first one with an href, relative to the page. */
+/* <base href> (WHATWG HTML 4.2.3): the first one with an href, relative to the page; if that
+ * is no URL, or a data: or javascript: one, the page's own. */
 static void base_find(struct page *page)
 {
 	const struct html_node *root = html_root(page->html), *node = root;
@@ -72,11 +73,14 @@ static void base_find(struct page *page)
 		const struct html_attr *href =
 			html_is(node, HTML_TAG_BASE) ? html_attr(node, "href") : NULL;
 
-		if (href && url_parse(href->value, href->value_len, &page->final, page->arena,
-				      &page->base_own, &err) == 0) {
+		if (!href)
+			continue;
+		if (url_parse(href->value, href->value_len, &page->final, page->arena,
+			      &page->base_own, &err) == 0 &&
+		    strncmp(page->base_own.href, "data:", 5) != 0 &&
+		    strncmp(page->base_own.href, "javascript:", 11) != 0)
 			page->base = &page->base_own;
-			return;
-		}
+		return;
 	}
 }
 

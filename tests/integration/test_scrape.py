@@ -30,6 +30,14 @@ HTML = """<!doctype html><html><head><title> A &amp; B </title><base href="/sub/
 <a class="next" href="?page=2">next</a></body></html>"""
 
 
+def test_a_base_that_is_none_leaves_the_pages_own(jobs, origin):
+    """The first base with an href counts: if it is no URL or a script, the page's own is the base."""
+    for first in ("javascript:x", "data:x", "http://["):
+        url = origin.at("/at/a", page(f"<base><base href='{first}'><base href=/no/><a href=b>b</a>"))
+        _, item = one(jobs, url)
+        assert item["data"]["links"] == [origin.url + "/at/b"]
+
+
 def test_a_page_gives_title_links_and_fields(jobs, origin):
     """title, links (resolved), their count, the length, and each field as it was asked for."""
     url = origin.at("/", page(HTML))
