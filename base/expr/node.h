@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* node.h - what the files of expr share: the compiled tree and its evaluation.
  *
- *   parse.c      source → tree, with lex.c; nothing is folded but the sign of a number
+ *   parse.c      source → tree, with parser.c and lex.c; nothing is folded but the sign of a number
  *   eval.c       tree → value
  *   compare.c    order and equality of values, reading texts as numbers
  *   calls.c      the table of functions; calls_text.c, calls_number.c, dates.c: the functions
