@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* compare.c - order and equality of values, exactly. */
 #include "base/expr/node.h"
+#include "base/json_names.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 
 #include <string.h>
 
-enum { SHOWN_BYTES_MAX = 60 }; /* of a value, in an error */
+enum {
+	SHOWN_BYTES_MAX = 60,	  /* of a value, in an error */
+	NUMBER_ESCAPED_MAX = 512, /* a number of 80 escapes; a longer one is a text */
+};
 
 static int too_large(struct err *err, const struct value *number)
 {
@@ -25,12 +29,26 @@ int expr_wrong(struct err *err, const struct value *value, const char *wanted)
 	return err_set(err, ERR_FAILED, "%s is not %s", value_kind_name(value->kind), wanted);
 }
 
+/* A text that is written like a number; one with escapes ("\u0035") is decoded first. */
+static bool text_number(const struct value *text, struct value *ret)
+{
+	char decoded[NUMBER_ESCAPED_MAX];
+	bool is_number;
+
+	if (text->form != TEXT_ESCAPED)
+		return value_number_parse(text->at, text->len, ret);
+	if (text->len > sizeof(decoded))
+		return false;
+	is_number = value_number_parse(decoded, name_decode(text->at, text->len, decoded), ret);
+	ret->at = NULL;
+	return is_number;
+}
+
 const struct value *value_as_number(const struct value *value, struct value *room)
 {
 	if (value_is_number(value))
 		return value;
-	if (value->kind != VALUE_TEXT || !value_number_parse(value->at, value->len, room) ||
-	    !value_is_number(room))
+	if (value->kind != VALUE_TEXT || !text_number(value, room) || !value_is_number(room))
 		return NULL;
 	return room;
 }
@@ -163,8 +181,7 @@ static int big_equal(const struct value *big, const struct value *other, bool *r
 	if (*ret_equal)
 		return 0;
 	if (other->kind == VALUE_BIG || other->kind == VALUE_DOUBLE ||
-	    (other->kind == VALUE_TEXT && value_number_parse(other->at, other->len, &number) &&
-	     number.kind != VALUE_INT))
+	    (other->kind == VALUE_TEXT && text_number(other, &number) && number.kind != VALUE_INT))
 		return too_large(err, big);
 	return 0;
 }

@@ -219,6 +219,8 @@ static void values_of_different_kinds_are_not_equal(void **state)
 		{"\"10\" < \"9\"", NULL, "true", 0},
 		{"\"10\" < 9", NULL, "false", 0},
 		{"\"2\" + \"3\"", NULL, "5", 0},
+		{"a + 1", "{\"a\":\"\\u0035\\t\"}", "6", 0},
+		{"a == 5", "{\"a\":\"\\u0035\"}", "true", 0},
 		{"\"abc\" == 5", NULL, "false", 0},
 		{"\"abc\" != 5", NULL, "true", 0},
 		{"true == 1", NULL, "false", 0},
