@@ -57,15 +57,21 @@ static int check_host(struct request *request, const struct url *url, const stru
 /* libcurl reads the URL itself: it must see the same host as our parser and guard. */
 static int check_same_host(const char *href, const struct url *url, struct err *err)
 {
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
 	CURLU *theirs = curl_url();
 	char *host = NULL;
 	bool same;
 
-	same = theirs && curl_url_set(theirs, CURLUPART_URL, href, 0) == CURLUE_OK &&
-	       curl_url_get(theirs, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	       strlen(host) == url->host.len && memcmp(host, url->host.at, url->host.len) == 0;
+	if (theirs)
+		code = curl_url_set(theirs, CURLUPART_URL, href, 0);
+	if (code == CURLUE_OK)
+		code = curl_url_get(theirs, CURLUPART_HOST, &host, 0);
+	same = code == CURLUE_OK && strlen(host) == url->host.len &&
+	       memcmp(host, url->host.at, url->host.len) == 0;
 	curl_free(host);
 	curl_url_cleanup(theirs);
+	if (code == CURLUE_OUT_OF_MEMORY)
+		return err_set(err, ERR_NO_MEMORY, "no memory for a URL");
 	return same ? 0 : err_set(err, ERR_FETCH_URL, "host of the URL is ambiguous");
 }
 
