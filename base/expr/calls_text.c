@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* calls_text.c - functions of texts.  They count code points; lower, upper and trim are
  * Unicode's.  What is a part of an argument is borrowed from it. */
+#include "base/clock.h"
 #include "base/expr/calls.h"
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -313,6 +314,24 @@ int call_ends_with(const struct call *call, struct value *ret)
 
 /* ---- patterns ---- */
 
+/* Steps of a search cannot be counted, so its CPU time is; that of a few bytes is short. */
+static int pattern_timed(const struct call *call, const struct text *text,
+			 const struct span **ret_spans)
+{
+	enum { BRIEF_BYTES = 64, BYTES_PER_US = 500 };
+	bool brief = text->len <= BRIEF_BYTES;
+	int64_t start_us = brief ? 0 : clock_thread_cpu_us();
+	int found = pattern_search(call->node->pattern, call->scratch->patterns, text->at,
+				   text->len, 0, ret_spans, call->err);
+
+	if (found < 0 || brief)
+		return found;
+	if (scratch_work(call->scratch, (size_t)(clock_thread_cpu_us() - start_us) * BYTES_PER_US,
+			 call->err))
+		return -1;
+	return found;
+}
+
 static int pattern_run(const struct call *call, struct text *ret_text,
 		       const struct span **ret_spans)
 {
@@ -324,8 +343,7 @@ static int pattern_run(const struct call *call, struct text *ret_text,
 		scratch->patterns = pattern_scratch_new();
 	if (!scratch->patterns)
 		return err_set(call->err, ERR_NO_MEMORY, "no memory for a search");
-	return pattern_search(call->node->pattern, scratch->patterns, ret_text->at, ret_text->len,
-			      0, ret_spans, call->err);
+	return pattern_timed(call, ret_text, ret_spans);
 }
 
 int call_matches(const struct call *call, struct value *ret)

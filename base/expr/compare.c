@@ -58,11 +58,23 @@ double value_as_double(const struct value *number)
 	return number->kind == VALUE_INT ? (double)number->integer : number->number;
 }
 
+int scratch_work(struct expr_scratch *scratch, size_t bytes, struct err *err)
+{
+	if (bytes <= EXPR_WORK_MAX - scratch->work) {
+		scratch->work += bytes;
+		return 0;
+	}
+	scratch->work = EXPR_WORK_MAX;
+	return err_set(err, ERR_LIMIT, "the expression takes too much work on this record");
+}
+
 int value_bytes(const struct value *value, struct expr_scratch *scratch, const char **ret_text,
 		size_t *ret_len, struct err *err)
 {
 	if (value->kind != VALUE_TEXT)
 		return expr_wrong(err, value, "a string");
+	if (scratch_work(scratch, value->len, err))
+		return -1;
 	if (value->form == TEXT_ESCAPED) {
 		const char *text;
 		char *copy;
@@ -114,16 +126,27 @@ static int number_order(const struct value *a, const struct value *b)
 
 /* ---- texts: by their bytes, which is the order of code points ---- */
 
+/* The bytes of a text, until the next one is decoded into the same buf. */
+static const char *text_peek(const struct value *text, struct buf *decoded, size_t *ret_len)
+{
+	if (text->form == TEXT_ESCAPED)
+		buf_clear(decoded);
+	return value_text(text, decoded, ret_len);
+}
+
 static int text_order(const struct value *a, const struct value *b, struct expr_scratch *scratch,
 		      int *ret_order, struct err *err)
 {
-	const char *a_text = "", *b_text = "";
-	size_t a_len = 0, b_len = 0;
+	const char *a_text, *b_text;
+	size_t a_len, b_len;
 	int order;
 
-	if (value_bytes(a, scratch, &a_text, &a_len, err) ||
-	    value_bytes(b, scratch, &b_text, &b_len, err))
+	if (scratch_work(scratch, a->len + b->len, err))
 		return -1;
+	a_text = text_peek(a, &scratch->decoded, &a_len);
+	b_text = text_peek(b, &scratch->other, &b_len);
+	if (!a_text || !b_text)
+		return err_set(err, ERR_NO_MEMORY, "no memory for a text");
 	order = memcmp(a_text, b_text, MIN(a_len, b_len));
 	*ret_order = order ? sign(order<0, order> 0) : sign(a_len<b_len, a_len> b_len);
 	return 0;
@@ -174,7 +197,7 @@ int value_order(const struct value *a, const struct value *b, struct expr_scratc
 static int big_equal(const struct value *big, const struct value *other, bool *ret_equal,
 		     struct err *err)
 {
-	struct value number;
+	struct value number = {0};
 	bool spelled = other->kind == VALUE_BIG || other->kind == VALUE_TEXT;
 
 	*ret_equal = spelled && other->len == big->len && memcmp(other->at, big->at, big->len) == 0;
@@ -189,7 +212,7 @@ static int big_equal(const struct value *big, const struct value *other, bool *r
 static int texts_equal(const struct value *a, const struct value *b, struct expr_scratch *scratch,
 		       bool *ret_equal, struct err *err)
 {
-	int order;
+	int order = 0;
 
 	if (a->form != TEXT_ESCAPED && b->form != TEXT_ESCAPED) {
 		*ret_equal = a->len == b->len && memcmp(a->at, b->at, a->len) == 0;
@@ -224,15 +247,15 @@ int value_equal(const struct value *a, const struct value *b, struct expr_scratc
 
 /* Greedy with one way back: the last '%' takes one more byte at each mismatch.  That may
  * take as many steps as the product of both lengths, so they are counted. */
-int text_like(const char *text, size_t len, const char *like, size_t like_len)
+int text_like(const char *text, size_t len, const char *like, size_t like_len, size_t *ret_steps)
 {
 	const char *end = text + len, *like_end = like + like_len;
 	const char *back = NULL, *back_like = NULL;
 
-	for (unsigned steps = 0; text < end; steps++) {
+	for (*ret_steps = 0; text < end; ++*ret_steps) {
 		bool taken = like < like_end && *like == '\\' && like + 1 < like_end;
 
-		if (steps == LIKE_STEPS_MAX)
+		if (*ret_steps == EXPR_WORK_MAX)
 			return -1;
 		if (like < like_end && *like == '%') {
 			back_like = ++like;

@@ -190,7 +190,7 @@ static int like_truth(const struct node *node, const struct eval *eval, enum tru
 	struct value room;
 	const struct value *value = operand(node->args[0], eval, &room);
 	const char *text;
-	size_t len;
+	size_t len, steps;
 	int is_like;
 
 	if (!value)
@@ -199,9 +199,9 @@ static int like_truth(const struct node *node, const struct eval *eval, enum tru
 		return unknown(ret);
 	if (value_bytes(value, eval->scratch, &text, &len, eval->err))
 		return -1;
-	is_like = text_like(text, len, like->at, like->len);
-	if (is_like < 0)
-		return err_set(eval->err, ERR_LIMIT, "like takes too much work on this text");
+	is_like = text_like(text, len, like->at, like->len, &steps);
+	if (scratch_work(eval->scratch, steps, eval->err))
+		return -1;
 	return told(ret, is_like);
 }
 
@@ -494,6 +494,7 @@ struct expr_scratch *expr_scratch_new(void)
 		return NULL;
 	arena_init(&scratch->arena, EXPR_SCRATCH_BYTES_MAX);
 	buf_init(&scratch->decoded, RECORD_BYTES_MAX);
+	buf_init(&scratch->other, RECORD_BYTES_MAX);
 	return scratch;
 }
 
@@ -504,11 +505,13 @@ void expr_scratch_free(struct expr_scratch *scratch)
 	pattern_scratch_free(scratch->patterns);
 	arena_done(&scratch->arena);
 	buf_done(&scratch->decoded);
+	buf_done(&scratch->other);
 	free(scratch);
 }
 
 void expr_scratch_clear(struct expr_scratch *scratch)
 {
+	scratch->work = 0;
 	if (scratch->arena.used > 0)
 		arena_clear(&scratch->arena);
 }

@@ -52,7 +52,7 @@ void expr_scratch_clear(struct expr_scratch *scratch); /* before each record */
 
 /* The value for a record whose fields are `values` (scan.h).  ERR_FAILED: the record has a
  * value that the expression cannot work with; ERR_OVERFLOW; ERR_LIMIT: computed texts
- * beyond EXPR_SCRATCH_BYTES_MAX. */
+ * beyond EXPR_SCRATCH_BYTES_MAX, or more read than EXPR_WORK_MAX; ERR_NO_MEMORY. */
 int expr_eval(const struct expr *expr, const struct value *values, struct expr_scratch *scratch,
 	      struct value *ret_value, struct err *err);
 

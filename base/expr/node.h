@@ -60,8 +60,9 @@ struct expr {
 };
 
 struct expr_scratch {
-	struct arena arena; /* computed texts */
-	struct buf decoded; /* texts with escapes, until the next one */
+	struct arena arena;	   /* computed texts */
+	struct buf decoded, other; /* texts with escapes, until the next one */
+	size_t work;		   /* bytes read for this record, of EXPR_WORK_MAX */
 	struct pattern_scratch *patterns;
 };
 
@@ -125,8 +126,11 @@ int value_equal(const struct value *a, const struct value *b, struct expr_scratc
 		bool *ret_equal, struct err *err);
 
 /* SQL's LIKE: '%' any run, '_' one code point, '\\' before one of them takes it as it is.
- * 1, 0, or -1: more than LIKE_STEPS_MAX. */
-int text_like(const char *text, size_t len, const char *like, size_t like_len);
+ * *ret_steps: what it took.  1, 0, or -1: more than EXPR_WORK_MAX of them. */
+int text_like(const char *text, size_t len, const char *like, size_t like_len, size_t *ret_steps);
+
+/* Counts what was read: an expression of many parts over a long text ends in time.  ERR_LIMIT. */
+int scratch_work(struct expr_scratch *scratch, size_t bytes, struct err *err);
 
 int expr_wrong(struct err *err, const struct value *value, const char *wanted); /* -1 */
 

@@ -371,6 +371,25 @@ static void nested_betweens_cost_what_they_weigh(void **state)
 	expr_cases_run(cases, ARRAY_LEN(cases));
 }
 
+static void many_parts_over_a_long_text_end(void **state)
+{
+	/* 300 comparisons with 4 MiB that have an escape at their end: 1.2 GB to decode. */
+	enum { TEXT_BYTES = 4 * 1024 * 1024, PARTS = 300 };
+	static char record[TEXT_BYTES + 16], source[PARTS * 12 + 16];
+	struct expr_case cases[] = {{source, record, "too much work", ERR_LIMIT},
+				    {"t > \"b\"", record, "false", 0}};
+	char *at = stpcpy(record, "{\"t\":\"");
+	(void)state;
+
+	memset(at, 'a', TEXT_BYTES);
+	stpcpy(at + TEXT_BYTES, "\\n\"}");
+	at = source;
+	for (int i = 0; i < PARTS; i++)
+		at = stpcpy(at, "t > \"b\" or ");
+	stpcpy(at, "true");
+	expr_cases_run(cases, ARRAY_LEN(cases));
+}
+
 static void like_gives_up_on_hostile_work(void **state)
 {
 	/* 4 MiB of a's against '%' and 8,000 a's and a b: 3 * 10^10 steps without a bound. */
@@ -405,6 +424,7 @@ int main(void)
 		cmocka_unit_test(a_filter_keeps_what_is_true),
 		cmocka_unit_test(deep_and_long_expressions_end),
 		cmocka_unit_test(nested_betweens_cost_what_they_weigh),
+		cmocka_unit_test(many_parts_over_a_long_text_end),
 		cmocka_unit_test(like_gives_up_on_hostile_work),
 	};
 
