@@ -130,6 +130,8 @@ enum {
 	STORE_IDEMPOTENCY_MS      = 24 * 3600 * 1000, /* a client that retries later submits anew */
 	STORE_DISK_FREE_BYTES_MIN = 64 * 1024 * 1024, /* below: 507 for new jobs */
 
+	BODIES_DISK_FREE_BYTES_MIN = 256 * 1024 * 1024, /* the store comes first, and stops at a quarter */
+
 	/* the pool */
 	POOL_WORKERS_MAX          = 512,
 	POOL_STACK_BYTES          = 2 * 1024 * 1024,  /* recursion in handlers is bounded; sanitizers need room */

@@ -333,7 +333,9 @@ static int job_drop(struct batch *batch, const struct head *head, struct err *er
 			return -1;
 	}
 	batch->counts[head->state]--;
-	return head->result_filed ? batch_unlink(batch, &head->id, err) : 0;
+	if (!head->result_filed && !atomic_load(&batch->store->bodies_any))
+		return 0;
+	return batch_unlink(batch, &head->id, err);
 }
 
 int apply_delete(struct batch *batch, struct op_delete *op, struct err *err)

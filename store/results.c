@@ -8,7 +8,8 @@
  *   2. then queued for the writer, whose commit makes the new length true.
  * So the writer never waits for a file, and no length is committed before its bytes
  * are on the disk.  While one operation of a job is with the results thread, all its
- * commits take that way, which keeps their order.
+ * commits take that way, which keeps their order.  Commits that name bodies take it
+ * always: those are synced first (bodies.c).
  *
  * Failure modes
  *   crash after 1      the tail beyond the committed length is cut at the next open
@@ -39,6 +40,7 @@ struct results {
 	struct lock lock; /* LOCK_STORE_SYNC */
 	struct cond filled;
 	struct op_list queue GUARDED_BY(lock);
+	bool sweep GUARDED_BY(lock); /* bodies of deleted jobs may be there */
 	bool closing GUARDED_BY(lock);
 
 	struct flow *flows; /* the writer thread's own */
@@ -48,6 +50,7 @@ struct results {
 };
 
 static void *results_main(void *results);
+static void sweep_set(struct results *results);
 
 int results_open(struct store *store, struct err *err)
 {
@@ -59,6 +62,7 @@ int results_open(struct store *store, struct err *err)
 	lock_init(&results->lock, LOCK_STORE_SYNC);
 	cond_init(&results->filled);
 	op_list_init(&results->queue);
+	sweep_set(results);
 	if (pthread_create(&results->thread, NULL, results_main, results)) {
 		cond_done(&results->filled);
 		lock_done(&results->lock);
@@ -130,8 +134,9 @@ int results_divert(struct batch *batch, struct store_op *op, const struct head *
 	struct flow *flow = flow_find(results, &head->id);
 	int64_t total = head->result_bytes + (int64_t)commit->results_len;
 
-	*ret_away = flow || (commit->results_len > 0 &&
-			     (head->result_filed || total > STORE_INLINE_RESULT_BYTES));
+	*ret_away = flow || commit->bodies ||
+		    (commit->results_len > 0 &&
+		     (head->result_filed || total > STORE_INLINE_RESULT_BYTES));
 	if (!*ret_away)
 		return 0;
 	if (!flow)
@@ -228,6 +233,20 @@ void results_send(struct store *store, struct op_list *ops)
 	cond_signal(&results->filled);
 }
 
+static void sweep_set(struct results *results)
+{
+	lock_take(&results->lock);
+	results->sweep = true;
+	lock_drop(&results->lock);
+	cond_signal(&results->filled);
+}
+
+void results_sweep(struct store *store)
+{
+	if (store->results) /* else it is being opened, and begins with that */
+		sweep_set(store->results);
+}
+
 /* ---- files ---- */
 
 int results_path(const struct store *store, const struct id *id, char *path, size_t room)
@@ -240,10 +259,12 @@ int results_path(const struct store *store, const struct id *id, char *path, siz
 
 void results_unlink(struct store *store, const struct id *id)
 {
-	char path[RESULTS_PATH_MAX];
+	char path[RESULTS_PATH_MAX], folder[ID_TEXT_LEN + 1];
 
 	if (results_path(store, id, path, sizeof(path)) == 0)
 		unlink(path);
+	id_format(id, folder);
+	bodies_drop(store, folder);
 }
 
 static int write_at(int fd, const char *bytes, size_t len, int64_t offset, struct err *err)
@@ -330,6 +351,8 @@ static int lines_file(struct store *store, const struct store_op *op, struct err
 	char path[RESULTS_PATH_MAX];
 	int filed, fd, rc;
 
+	if (commit->bodies && bodies_sync(store, err))
+		return -1;
 	if (commit->results_len == 0)
 		return 0;
 	filed = filed_already(store, &commit->id, err);
@@ -350,6 +373,22 @@ static int lines_file(struct store *store, const struct store_op *op, struct err
 	return rc;
 }
 
+/* The next operation, or NULL; *ret_sweep: there is none, and bodies are to be removed. */
+static struct store_op *work_take(struct results *results, bool *ret_sweep)
+{
+	struct store_op *op;
+
+	lock_take(&results->lock);
+	while (!results->queue.first && !results->closing && !results->sweep)
+		cond_wait(&results->filled, &results->lock);
+	op = op_list_pop(&results->queue);
+	*ret_sweep = !op && !results->closing;
+	if (*ret_sweep)
+		results->sweep = false;
+	lock_drop(&results->lock);
+	return op;
+}
+
 static void *results_main(void *results_ptr)
 {
 	struct results *results = results_ptr;
@@ -358,15 +397,17 @@ static void *results_main(void *results_ptr)
 		struct op_list done;
 		struct store_op *op;
 		struct err err;
+		bool sweep;
 
 		op_list_init(&done);
-		lock_take(&results->lock);
-		while (!results->queue.first && !results->closing)
-			cond_wait(&results->filled, &results->lock);
-		op = op_list_pop(&results->queue);
-		lock_drop(&results->lock);
-		if (!op)
+		op = work_take(results, &sweep);
+		if (!op && !sweep)
 			return NULL;
+		if (sweep) {
+			if (bodies_sweep(results->store))
+				sweep_set(results);
+			continue;
+		}
 		if (lines_file(results->store, op, &err))
 			op->err = err;
 		op_list_add(&done, op);

@@ -21,6 +21,8 @@
 #include "store/db.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 enum { COMMIT_TIMES = 256 }; /* the last commits, for the percentiles */
 
 struct op_list {
@@ -49,7 +51,10 @@ struct store {
 	char *dir, *path, *results_dir;
 	char *vfs;
 	int lock_fd;
-	struct results *results; /* results.c */
+	int bodies_fd;		     /* DIR/bodies */
+	_Atomic unsigned bodies_new; /* names of files under way: only its own order counts */
+	_Atomic bool bodies_any;     /* set by who makes a folder, before; spares deletes a look */
+	struct results *results;     /* results.c */
 	pthread_t writer;
 	bool writer_runs;
 	uint64_t suspect_seq; /* jobs born until then were there when the daemon died; 0: none */
@@ -99,7 +104,7 @@ struct batch {
 	struct arena arena;	    /* data of the events */
 	uint64_t first_seq;	    /* of its events */
 	int64_t counts[JOB_STATES]; /* changes */
-	struct id *unlinks;	    /* jobs whose result files go after the commit */
+	struct id *unlinks;	    /* jobs whose files go after the commit */
 	size_t unlinks_count, unlinks_room;
 };
 
@@ -222,6 +227,16 @@ int results_head(struct store *store, const struct id *id, struct results_head *
 		 struct err *err);
 /* Cuts what was never committed, unlinks what has no job. */
 int results_recover(struct store *store, struct err *err);
+void results_sweep(struct store *store); /* the results thread calls bodies_sweep() when idle */
+
+/* ---- bodies.c ---- */
+
+/* Those of jobs that are gone go with them. */
+int bodies_open(struct store *store, struct err *err);
+bool body_name_is_good(const char *name);
+int bodies_sync(struct store *store, struct err *err);	   /* results thread: all that were put */
+void bodies_drop(struct store *store, const char *folder); /* a job's, by its id */
+bool bodies_sweep(struct store *store); /* results thread: removes some; true: there may be more */
 
 /* ---- opening ---- */
 

@@ -101,7 +101,7 @@ static struct store *store_new(const struct store_config *config, struct err *er
 	store->config.vfs = store->vfs;
 	if (store->config.events_kept_max == 0)
 		store->config.events_kept_max = EVENTS_KEPT_MAX;
-	store->lock_fd = -1;
+	store->lock_fd = store->bodies_fd = -1;
 	op_list_init(&store->queue);
 	lock_init(&store->queue_lock, LOCK_STORE_QUEUE);
 	lock_init(&store->read_lock, LOCK_STORE_READ);
@@ -127,7 +127,7 @@ static int store_start(struct store *store, struct err *err)
 	    store_db_open(store, &store->db, DB_WRITER, err) ||
 	    schema_migrate(&store->db, store->path, schema_steps, schema_steps_count, err) ||
 	    store_count(store, err) || recover_mark_take(store, err) || store_recover(store, err) ||
-	    results_recover(store, err))
+	    results_recover(store, err) || bodies_open(store, err))
 		return -1;
 	return threads_start(store, err);
 }
@@ -161,6 +161,8 @@ void store_close(struct store *store)
 	results_close(store);
 	readers_close(store);
 	db_close(&store->db);
+	if (store->bodies_fd >= 0)
+		close(store->bodies_fd);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	cond_done(&store->queue_filled);

@@ -329,6 +329,7 @@ struct op_commit {
 	size_t results_len;
 	int64_t items; /* in results */
 	int64_t items_failed;
+	bool bodies;   /* some were put for it: they are on the disk before it is committed */
 	bool progress; /* the four below are news */
 	int64_t done, total;
 	const char *stage;
@@ -385,7 +386,7 @@ int store_ready_load(struct store *store, enum job_priority priority, size_t lim
 /* Moves scheduled and retrying jobs whose time has come to pending is the writer's:
  * it does so by itself at store_next_due_ms() and calls on_events. */
 
-/* ---- results, errors, logs ---- */
+/* ---- results ---- */
 
 /* Reads up to `room` bytes of a job's results from `offset`, never beyond the
  * committed length: *ret_len 0 at the end. */
@@ -398,6 +399,28 @@ int store_results_next(struct store *store, const struct id *id, int64_t *offset
 /* How many bytes of the results are hidden. */
 int store_results_hidden(struct store *store, const struct id *id, int64_t *ret_bytes,
 			 struct err *err);
+
+/* ---- bodies: bytes kept beside a job until it is deleted, equal ones once ---- */
+
+enum { BODY_NAME_LEN = 64 };
+
+struct body_bytes {
+	const char *name; /* the SHA-256 of the bytes: 64 lower-case hex digits */
+	const void *bytes;
+	size_t len;
+};
+
+/* From any thread; works on the disk.  Durable with a commit that says `bodies`.  *ret_new:
+ * it was not there.  ERR_LIMIT (it was not, and is longer than `room`), ERR_DISK_FULL or
+ * ERR_STORE. */
+int store_body_put(struct store *store, const struct id *id, const struct body_bytes *body,
+		   int64_t room, bool *ret_new, struct err *err);
+/* An open file, the caller's to close, and its length.  ERR_NOT_FOUND: none, or no name. */
+int store_body_open(struct store *store, const struct id *id, const char *name, int *ret_fd,
+		    int64_t *ret_bytes, struct err *err);
+
+/* ---- errors, logs ---- */
+
 int store_errors_read(struct store *store, const struct id *id, uint64_t after_seq, unsigned limit,
 		      struct item_error *ret_errors, size_t *ret_count, struct arena *arena,
 		      struct err *err);
