@@ -67,6 +67,14 @@ bool run_memory(struct run *run, unsigned lane, int64_t bytes);
 /* A folder that goes with the job; made at the first call.  Borrowed. */
 int run_scratch(struct run *run, const char **ret_dir, struct err *err);
 
+/* Bytes that are kept with the job until it is deleted, equal ones once: their name is
+ * their SHA-256 in 64 lower-case hex digits.  What is emitted afterwards is not shown
+ * before they are durable.  *ret_new: they were not there.  Writes a file: it may block.
+ * -1: ERR_LIMIT (they were not there, and are more than `room` bytes), ERR_DISK_FULL,
+ * ERR_STORE. */
+int run_body_keep(struct run *run, const char *name, const void *bytes, size_t len, int64_t room,
+		  bool *ret_new, struct err *err);
+
 /* Around what must block (a disk, a child, a script that sleeps), inside a step:
  * the pool adds a worker meanwhile. */
 void run_block_begin(struct run *run);

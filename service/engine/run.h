@@ -153,6 +153,7 @@ struct changes {
 	struct buf results;
 	size_t bytes; /* of all that, about */
 	int64_t items, items_failed;
+	bool bodies; /* some were kept */
 	bool progress;
 	int64_t done, total;
 	const char *stage;

@@ -92,7 +92,7 @@ void changes_clear(struct changes *changes)
 		buf_clear(&changes->results);
 	changes->stored = changes->items = changes->items_failed = 0;
 	changes->bytes = 0;
-	changes->progress = false;
+	changes->progress = changes->bodies = false;
 }
 
 void changes_done(struct changes *changes)
@@ -135,6 +135,7 @@ static void commit_fill(struct op_commit *commit, struct run *run, struct change
 		.results_len = changes->results.len,
 		.items = changes->items,
 		.items_failed = changes->items_failed,
+		.bodies = changes->bodies,
 		.progress = changes->progress,
 		.done = changes->done,
 		.total = changes->total,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run_tell.c - progress, logs, summary; and the resources of a run: memory, scratch, the
- * results of other jobs. */
+/* run_tell.c - progress, logs, summary; and the resources of a run: memory, bodies,
+ * scratch, the results of other jobs. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "service/engine/engine_core.h"
@@ -250,6 +250,26 @@ void run_memory_done(struct run *run)
 		return;
 	atomic_fetch_sub(&run->engine->memory, bytes);
 	engine_kick(run->engine);
+}
+
+/* ---- bodies ---- */
+
+int run_body_keep(struct run *run, const char *name, const void *bytes, size_t len, int64_t room,
+		  bool *ret_new, struct err *err)
+{
+	struct body_bytes body = {.name = name, .bytes = bytes, .len = len};
+	int rc;
+
+	run_block_begin(run);
+	rc = store_body_put(run->engine->config.store, &run->id, &body, room, ret_new, err);
+	run_block_end(run);
+	if (rc)
+		return -1;
+	/* One that was there may be another lane's, or another attempt's, and not synced yet. */
+	lock_take(&run->lock);
+	changes_locked(run)->bodies = true;
+	lock_drop(&run->lock);
+	return 0;
 }
 
 /* ---- scratch ---- */

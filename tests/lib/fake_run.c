@@ -269,6 +269,28 @@ int run_scratch(struct run *run, const char **ret_dir, struct err *err)
 	return 0;
 }
 
+int run_body_keep(struct run *run, const char *name, const void *bytes, size_t len, int64_t room,
+		  bool *ret_new, struct err *err)
+{
+	struct fake_seen *seen = &fake_of(run)->seen;
+
+	for (size_t i = 0; i < seen->bodies_count; i++) {
+		if (strcmp(seen->bodies[i].name, name) == 0) {
+			*ret_new = false;
+			return 0;
+		}
+	}
+	if (fake_of(run)->options.disk_full)
+		return err_set(err, ERR_DISK_FULL, "no room for bodies");
+	if ((int64_t)len > room)
+		return err_set(err, ERR_LIMIT, "a body of %zu bytes", len);
+	*ret_new = true;
+	seen->bodies = room_for_one(seen->bodies, seen->bodies_count, sizeof(*seen->bodies));
+	seen->bodies[seen->bodies_count++] =
+		(struct fake_body){copy_text(name), copy(bytes, len), len};
+	return 0;
+}
+
 void run_block_begin(struct run *run)
 {
 	(void)run;
@@ -863,6 +885,11 @@ void fake_run_free(struct fake_run *fake)
 		(void)rmdir(fake->run.scratch); /* stays when the handler left files: they tell */
 	free(fake->run.scratch);
 	free(seen->summary);
+	for (size_t i = 0; i < seen->bodies_count; i++) {
+		free(seen->bodies[i].name);
+		free(seen->bodies[i].bytes);
+	}
+	free(seen->bodies);
 	mistakes_done(&seen->mistakes);
 	buf_done(&fake->ndjson);
 	free(fake);

@@ -31,6 +31,7 @@ struct fake_options {
 	unsigned steps_max;	 /* then FAKE_STOPPED, as a pause or a crash would; 0: a million */
 	unsigned cancel_at_step; /* run_cancelled() from this step on; 0: never */
 	unsigned full_every;	 /* each so many-th bounded verb answers RUN_FULL; 0: never */
+	bool disk_full;		 /* for bodies */
 	int64_t memory_max;	 /* for run_memory(); 0: no bound */
 	const struct permits *permits;
 	const char *other_results; /* of any other job; NULL: there is none */
@@ -66,6 +67,11 @@ struct fake_log {
 	char *text;
 };
 
+struct fake_body {
+	char *name, *bytes;
+	size_t len;
+};
+
 /* All that became visible, over all attempts; err, mistakes, steps: of the last. */
 struct fake_seen {
 	struct fake_item *items;
@@ -74,6 +80,8 @@ struct fake_seen {
 	size_t failures_count;
 	struct fake_log *logs;
 	size_t logs_count;
+	struct fake_body *bodies;
+	size_t bodies_count;
 	char *summary; /* NULL: none */
 	int64_t done, total;
 	const char *stage;
