@@ -13,6 +13,7 @@
 #include "service/engine/events.h"
 #include "service/http/api.h"
 #include "service/http/api_query.h"
+#include "service/http/range.h"
 #include "service/http/server.h"
 
 #include <inttypes.h>
@@ -149,45 +150,6 @@ static ssize_t results_read(void *ctx, char *into, size_t room)
 }
 
 /* ---- what is asked for ---- */
-
-/* Digits; what is beyond any size counts as INT64_MAX. */
-static bool position_read(const char **at, int64_t *ret)
-{
-	char *end;
-
-	if (**at < '0' || **at > '9')
-		return false;
-	*ret = strtoll(*at, &end, 10);
-	*at = end;
-	return true;
-}
-
-/* `bytes=a-b`, `a-`, `-n` within `size`.  1: a range; 0: none, or one to ignore
- * (several, or not bytes); -1: not satisfiable. */
-static int range_read(const char *header, int64_t size, int64_t *ret_from, int64_t *ret_to)
-{
-	int64_t from = 0, last = INT64_MAX;
-	bool has_from, has_last;
-
-	if (!header || strncmp(header, "bytes=", 6) != 0)
-		return 0;
-	header += 6;
-	has_from = position_read(&header, &from);
-	if (*header++ != '-')
-		return 0;
-	has_last = position_read(&header, &last);
-	if (*header || (!has_from && !has_last) || (has_from && last < from))
-		return 0;
-	if (!has_from) {
-		from = last > 0 ? MAX(0, size - last) : size;
-		last = INT64_MAX;
-	}
-	if (from >= size)
-		return -1;
-	*ret_from = from;
-	*ret_to = MIN(last, size - 1) + 1;
-	return 1;
-}
 
 enum results_format { RESULTS_LINES, RESULTS_ARRAY, RESULTS_CSV };
 
@@ -330,27 +292,13 @@ static void follow_wake(void *ctx)
 	waker_wake(ctx);
 }
 
-/* Range counts unless If-Range (RFC 9110, 13.1.5) says that it is of another version. */
-static int range_of(struct request *request, const struct job *job, int64_t *ret_from,
-		    int64_t *ret_to)
-{
-	const char *if_range = request_header(request, "If-Range");
-	char etag[32];
-
-	snprintf(etag, sizeof(etag), "\"%" PRIu64 "\"", job->version);
-	reply_header(request, "ETag", etag);
-	reply_header(request, "Accept-Ranges", "bytes");
-	if (if_range && strcmp(if_range, etag) != 0)
-		return 0;
-	return range_read(request_header(request, "Range"), job->result_bytes, ret_from, ret_to);
-}
-
 static void whole_reply(struct request *request, const struct job *job, bool array, bool follow)
 {
 	static const struct stream_reader reader = {.read = results_read, .close = results_close};
 	struct results *results = calloc(1, sizeof(*results));
 	int64_t from = 0, to = job->result_bytes, hidden;
-	int status = 200, ranged = 0;
+	int status = 200;
+	char etag[32];
 	struct err err;
 
 	if (!results) {
@@ -363,19 +311,13 @@ static void whole_reply(struct request *request, const struct job *job, bool arr
 		return;
 	}
 	*results = (struct results){.api = api_of(request), .job = job->id, .array = array};
-	if (state_is_final(job->state) && !array && !follow && hidden == 0)
-		ranged = range_of(request, job, &from, &to);
-	if (ranged < 0) {
-		free(results);
-		reply_headerf(request, "Content-Range", "bytes */%" PRId64, job->result_bytes);
-		reply_problemf(request, ERR_BAD_RANGE, "the results have %" PRId64 " bytes",
-			       job->result_bytes);
-		return;
+	if (state_is_final(job->state) && !array && !follow && hidden == 0) {
+		snprintf(etag, sizeof(etag), "\"%" PRIu64 "\"", job->version);
+		status = range_answer(request, etag, job->result_bytes, &from, &to);
 	}
-	if (ranged > 0) {
-		status = 206;
-		reply_headerf(request, "Content-Range", "bytes %" PRId64 "-%" PRId64 "/%" PRId64,
-			      from, to - 1, job->result_bytes);
+	if (status == 416) {
+		free(results);
+		return;
 	}
 	results->offset = from;
 	results->end = follow ? -1 : to;
