@@ -180,6 +180,8 @@ enum {
 	HOST_DELAY_MS_MAX         = 3600 * 1000,      /* an operator's; longer is better said by opening it */
 	PAGE_LINKS_MAX            = 6000,
 	PAGE_CPU_US_MAX           = 2 * 1000 * 1000,  /* all of one page; an ordinary one takes a millisecond */
+	SAVE_BODY_GIB_PRESET      = 10,               /* bodies kept with one job: a disk can spare that … */
+	SAVE_BODY_GIB_MAX         = 1024,             /* … and nobody asks for more by mistake */
 	FIELD_OBJECTS_MAX         = 10000,            /* of one field with fields inside */
 	LINKED_OBJECTS_MAX        = 1000,             /* JSON-LD of one page; shops list a hundred */
 

@@ -8,7 +8,8 @@
  *   crawl_lane.c    phase 1: fetch, parse, tell; links become parts
  *   lane_hosts.c    and no host holds all of it up
  *
- * Threads    a struct lane is its lane's; the rest of a crawl is constant in phase 1.
+ * Threads    a struct lane is its lane's; the rest of a crawl is constant in phase 1,
+ *            but for bodies_bytes.
  */
 #ifndef HANDLERS_SCRAPE_CRAWL_H
 #define HANDLERS_SCRAPE_CRAWL_H
@@ -20,6 +21,8 @@
 #include "handlers/scrape/scrape.h"
 #include "handlers/scrape/tally.h"
 #include "handlers/scrape/visit.h"
+
+#include <stdatomic.h>
 
 /* A finished page on its way into the results: a full house is asked again. */
 struct telling {
@@ -76,6 +79,8 @@ struct crawl {
 	struct map_reader maps;
 	struct seed_reader from;
 	struct crawl_jar jar;
+	_Atomic int64_t
+		bodies_bytes;	/* kept by all lanes, over all attempts; only its sum counts */
 	struct tally elsewhere; /* what lanes counted that are no longer */
 };
 

@@ -167,26 +167,38 @@ static int since_judge(struct run *run, const struct plan *plan, struct lane *la
 	return buf_ok(&lane->item) ? 0 : err_set(err, ERR_NO_MEMORY, "no memory for an item");
 }
 
-/* Makes the item of a fetched page and begins to tell it. */
+static int lane_item_make(const struct plan *plan, struct lane *lane,
+			  const struct fetch_result *result, const struct saved *saved,
+			  struct err *err)
+{
+	struct telling *telling = &lane->telling;
+
+	buf_clear(&lane->item);
+	if (item_make(plan, &telling->visit, result, saved, &lane->links, &lane->item,
+		      &telling->failure))
+		return err_set(err, ERR_NO_MEMORY, "no memory for a result item");
+	return 0;
+}
+
+/* Makes the item of a fetched page, keeps its body, and begins to tell it. */
 static enum run_answer page_tell(struct run *run, struct crawl *crawl, unsigned index,
 				 struct part *part, const struct fetch_result *result,
 				 struct err *err)
 {
 	struct lane *lane = &crawl->lanes[index];
 	struct telling *telling = &lane->telling;
+	struct saved saved;
 
-	buf_clear(&lane->item);
 	links_clear(&lane->links);
+	body_name(run, crawl->plan, result, &saved);
 	*telling = (struct telling){.part = part, .attempts = result->attempts};
 	if (visit_unpack(part->key, part->key_len, part->input, part->input_len, &lane->links.arena,
 			 &telling->visit, err))
 		return RUN_ERROR;
-	if (item_make(crawl->plan, &telling->visit, result, &lane->links, &lane->item,
-		      &telling->failure)) {
-		err_set(err, ERR_NO_MEMORY, "no memory for a result item");
-		return RUN_ERROR;
-	}
-	if (since_judge(run, crawl->plan, lane, err))
+	if (lane_item_make(crawl->plan, lane, result, &saved, err) ||
+	    since_judge(run, crawl->plan, lane, err) ||
+	    (!telling->emitted && body_keep(run, crawl, lane, result, &saved, err)) ||
+	    (saved.err.code != ERR_NONE && lane_item_make(crawl->plan, lane, result, &saved, err)))
 		return RUN_ERROR;
 	crawl_jar_save(&crawl->jar, run);
 	tally_fetch(&lane->tally, result);

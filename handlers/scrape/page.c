@@ -2,9 +2,9 @@
 /* page.c - what became of one URL, as a result item.
  *
  * A success: url, final_url, status, http_status, data, processing_time, attempts, depth
- * and from.  A failure: the same with an error instead of data.  A page that breaks a
- * limit of the parser fails alone.  When links are followed a redirect has no data, and
- * final_url is where it leads.
+ * and from; body, when bodies are kept.  A failure: the same with an error instead of data.  A page
+ * that breaks a limit of the parser fails alone.  When links are followed a redirect has no data,
+ * and final_url is where it leads.
  */
 #include "handlers/scrape/scrape.h"
 
@@ -23,6 +23,7 @@ struct making {
 	const struct plan *plan;
 	const struct visit *visit;
 	const struct fetch_result *result;
+	const struct saved *saved;
 	struct links *links;
 	const char *target; /* where a redirect leads; NULL: it is none */
 };
@@ -47,6 +48,7 @@ static int data_out(struct making *making, struct json_out *out, struct err *err
 		.len = result->body_len,
 		.content_type = result->content_type,
 		.url = result->final_url,
+		.sha256 = making->saved->sha256[0] ? making->saved->sha256 : NULL,
 	};
 	struct page page;
 	int rc;
@@ -79,6 +81,8 @@ static void tail_out(const struct making *making, int64_t parse_us, struct json_
 	const struct fetch_result *result = making->result;
 	int64_t us = MAX(0, result->total_us - result->queue_us) + parse_us;
 
+	if (making->plan->save.on)
+		body_out(making->saved, out);
 	json_out_double(out, "processing_time", round((double)us / 10) / 100);
 	json_out_int(out, "attempts", result->attempts);
 	if (result->cached != FETCH_UNCACHED)
@@ -133,13 +137,16 @@ static int success_make(struct making *making, int64_t start_us, struct buf *int
 }
 
 int item_make(const struct plan *plan, const struct visit *visit, const struct fetch_result *result,
-	      struct links *links, struct buf *into, struct err *ret_failure)
+	      const struct saved *saved, struct links *links, struct buf *into,
+	      struct err *ret_failure)
 {
-	struct making making = {.plan = plan, .visit = visit, .result = result, .links = links};
+	struct making making = {
+		.plan = plan, .visit = visit, .result = result, .saved = saved, .links = links};
 	int64_t start_us = clock_us();
 
-	*ret_failure = result->err;
-	if (result->err.code == ERR_NONE && success_make(&making, start_us, into, ret_failure) == 0)
+	*ret_failure = result->err.code != ERR_NONE ? result->err : saved->err;
+	if (ret_failure->code == ERR_NONE &&
+	    success_make(&making, start_us, into, ret_failure) == 0)
 		return 0;
 	links->count = 0; /* of a page that failed, nothing is followed */
 	failure_make(&making, clock_us() - start_us, ret_failure, into);

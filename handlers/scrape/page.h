@@ -24,11 +24,17 @@ struct xpath_page;
 
 enum page_kind { PAGE_BYTES, PAGE_TEXT, PAGE_HTML, PAGE_JSON };
 
+enum { PAGE_HASH_LEN = 64 };
+
+/* The SHA-256 of bytes, in lower-case hex. */
+void page_hash(const char *bytes, size_t len, char hex[PAGE_HASH_LEN + 1]);
+
 struct page_source {
 	const char *bytes;
 	size_t len;
 	const char *content_type; /* "" when the answer had none */
 	const char *url;	  /* where it was found, absolute */
+	const char *sha256;	  /* of bytes, in hex; NULL: not known yet */
 };
 
 struct page {

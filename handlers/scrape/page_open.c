@@ -155,20 +155,28 @@ int page_check(const struct page *page, struct err *err)
 
 /* ---- facts ---- */
 
-static void hash_out(const struct page_source *source, struct json_out *out)
+void page_hash(const char *bytes, size_t len, char hex[PAGE_HASH_LEN + 1])
 {
-	char hex[2 * SHA256_DIGEST_SIZE + 1];
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct sha256_ctx ctx;
 
 	sha256_init(&ctx);
-	sha256_update(&ctx, source->len, (const uint8_t *)source->bytes);
+	sha256_update(&ctx, len, (const uint8_t *)bytes);
 	sha256_digest(&ctx, sizeof(digest), digest);
 	for (size_t i = 0; i < sizeof(digest); i++) {
 		hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
 		hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
 	}
-	json_out_text_len(out, "body_sha256", hex, 2 * sizeof(digest));
+	hex[PAGE_HASH_LEN] = '\0';
+}
+
+static void hash_out(const struct page_source *source, struct json_out *out)
+{
+	char hex[PAGE_HASH_LEN + 1];
+
+	if (!source->sha256)
+		page_hash(source->bytes, source->len, hex);
+	json_out_text(out, "body_sha256", source->sha256 ? source->sha256 : hex);
 }
 
 static void links_out(struct page *page, struct json_out *out)

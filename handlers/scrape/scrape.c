@@ -51,6 +51,7 @@ static void tallies_load(struct run *run, struct crawl *crawl)
 		run_left_checkpoint(run, i, &lane, &blob, &len);
 		tally_load(&tally, blob, len);
 		crawl->elapsed_ms = MAX(crawl->elapsed_ms, tally.elapsed_ms);
+		crawl->bodies_bytes += tally.bodies_bytes;
 		if (lane < crawl->lanes_count)
 			crawl->lanes[lane].tally = tally;
 		else

@@ -10,6 +10,7 @@
  *   follow.c        the links of a page that are followed
  *   compare.c       what has changed on a page
  *   jar.c           its cookies
+ *   body.c          its body, kept
  *
  * Threads    a plan is read by all lanes; a page belongs to the lane that parses it.
  */
@@ -22,6 +23,7 @@
 #include "handlers/handler.h"
 #include "handlers/html/css.h"
 #include "handlers/html/html.h"
+#include "handlers/scrape/body.h"
 #include "handlers/scrape/compare.h"
 #include "handlers/scrape/field.h"
 #include "handlers/scrape/follow.h"
@@ -46,6 +48,7 @@ struct plan {
 	struct urls_from from;
 	struct map_list maps;
 	struct comparison since;
+	struct save_plan save;
 	struct cookies *jar; /* what a crawl's cookies begin as; NULL: none */
 };
 
@@ -59,9 +62,11 @@ int preview_plan(const struct json *body, struct planner *planner, struct plan *
 int scrape_preview(const struct plan *plan, const struct fetch_result *sample, struct json_out *out,
 		   struct err *err);
 
-/* The result item of an answer, a failed one too, and the links to be followed.
+/* The result item of an answer, a failed one too, and the links to be followed.  One whose
+ * body cannot be kept is a failed one.
  * *ret_failure says why it counts as failed (ERR_NONE: it does not; then there are links). */
 int item_make(const struct plan *plan, const struct visit *visit, const struct fetch_result *result,
-	      struct links *links, struct buf *into, struct err *ret_failure);
+	      const struct saved *saved, struct links *links, struct buf *into,
+	      struct err *ret_failure);
 
 #endif

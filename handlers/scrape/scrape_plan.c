@@ -20,6 +20,7 @@
 enum { PLAN_BYTES_MAX = 64 * 1024 * 1024, URLS_MAX = 100000, SITEMAPS_MAX = 1000 };
 
 static const char *const on_open[] = {"park", "fail", NULL};
+static const char *const save_kinds[] = {"file", NULL};
 
 /* clang-format off */
 static const struct param url_element[] = {
@@ -111,7 +112,10 @@ const struct param scrape_params[] = {
 	{.name = "cache", .kind = PARAM_BOOL, .preset = "false", .otherwise = &cache_form,
 	 .summary = "Take pages that other jobs fetched while they are fresh, and store these"},
 	{.name = "download", .kind = PARAM_LATER, .summary = "Save bodies as files"},
-	{.name = "save_body", .kind = PARAM_LATER, .summary = "Keep the pages themselves"},
+	{.name = "save_body", .kind = PARAM_CHOICE, .choices = save_kinds,
+	 .summary = "Keep the pages themselves with the job, as received, equal ones once"},
+	{.name = "save_body_max", .kind = PARAM_SIZE, .min = 1, .max = SAVE_BODY_GIB_MAX * 1024.0 * 1024 * 1024,
+	 .preset = "\"10GB\"", .summary = "Beyond it pages fail whose bodies are new to the job"},
 	{.name = "if_changed_since", .kind = PARAM_OBJECT, .members = compare_params,
 	 .summary = "Only pages whose fields have changed since another job, with before and after"},
 	{0},
@@ -343,6 +347,7 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 	arena_init(&plan->arena, PLAN_BYTES_MAX);
 	from_read(spec, &plan->from, planner->mistakes);
 	tls_check(spec, planner);
+	save_read(spec, &plan->save, planner->mistakes);
 	if (maps_read(spec, &plan->arena, &plan->maps, planner->mistakes) == 0 &&
 	    follow_read(spec, &plan->arena, planner, &plan->follow) == 0 &&
 	    urls_read(json_get(spec, "urls"), plan, planner) == 0 &&

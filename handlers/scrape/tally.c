@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TALLY_VERSION = 2 };
+enum { TALLY_VERSION = 3 };
 
 void tally_init(struct tally *tally)
 {
@@ -79,6 +79,8 @@ void tally_add(struct tally *tally, const struct tally *more)
 	tally->redirects += more->redirects;
 	tally->duplicates += more->duplicates;
 	tally->unchanged += more->unchanged;
+	tally->bodies += more->bodies;
+	tally->bodies_bytes += more->bodies_bytes;
 	for (int i = 0; i < LINK_SKIPS; i++)
 		tally->skipped[i] += more->skipped[i];
 	host_add(&tally->others, &more->others);
@@ -154,6 +156,12 @@ static void follow_out(const struct tally *tally, struct json_out *out)
 	skipped_out(tally, out);
 }
 
+static void saved_out(const struct tally *tally, struct json_out *out)
+{
+	json_out_int(out, "bodies", tally->bodies);
+	json_out_int(out, "bodies_bytes", tally->bodies_bytes);
+}
+
 int tally_summary(const struct tally *tally, struct run *run, const struct plan *plan,
 		  struct err *err)
 {
@@ -173,6 +181,8 @@ int tally_summary(const struct tally *tally, struct run *run, const struct plan 
 	json_out_double(&out, "pages_per_s", round((double)left.parts / seconds * 10) / 10);
 	if (plan->since.fields)
 		json_out_int(&out, "unchanged", tally->unchanged);
+	if (plan->save.on)
+		saved_out(tally, &out);
 	if (plan->follow)
 		follow_out(tally, &out);
 	hosts_out(tally, &out);

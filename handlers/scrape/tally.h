@@ -30,6 +30,7 @@ struct tally {
 	uint32_t version, hosts_count;
 	int64_t elapsed_ms; /* of all attempts, until now */
 	int64_t bytes, redirects, duplicates, depth, unchanged;
+	int64_t bodies, bodies_bytes; /* kept, each once */
 	int64_t skipped[LINK_SKIPS];
 	struct tally_host others;
 	struct tally_host hosts[TALLY_HOSTS_MAX];

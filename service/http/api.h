@@ -80,6 +80,8 @@ void jobs_pause(struct request *request);
 void jobs_resume(struct request *request);
 /* api_results.c */
 void job_results(struct request *request);
+/* api_bodies.c */
+void job_body(struct request *request);
 /* api_results_csv.c */
 void results_csv_reply(struct request *request, const struct job *job);
 /* api_details.c */

@@ -20,6 +20,7 @@ const struct route api_routes[] = {
 	{METHOD_POST,   "/v1/jobs/{id}/pause",    job_pause,        0, SCOPE_WRITE, 0},
 	{METHOD_POST,   "/v1/jobs/{id}/resume",   job_resume,       0, SCOPE_WRITE, 0},
 	{METHOD_GET,    "/v1/jobs/{id}/results",  job_results,      0, SCOPE_READ,  0},
+	{METHOD_GET,    "/v1/jobs/{id}/bodies/{sha256}", job_body,   0, SCOPE_READ,  0},
 	{METHOD_GET,    "/v1/jobs/{id}/errors",   job_errors,       0, SCOPE_READ,  0},
 	{METHOD_GET,    "/v1/jobs/{id}/logs",     job_logs,         0, SCOPE_READ,  0},
 	{METHOD_GET,    "/v1/jobs/{id}/attempts", job_attempts,     0, SCOPE_READ,  0},

@@ -67,7 +67,7 @@ static void world_done(struct world *world)
 
 static int page_ask(struct world *world, const char *body, const char *type, struct err *err)
 {
-	struct page_source source = {body, strlen(body), type, "http://shop.example/x/"};
+	struct page_source source = {body, strlen(body), type, "http://shop.example/x/", NULL};
 	struct json_out out = JSON_OUT(&world->out);
 	int rc;
 

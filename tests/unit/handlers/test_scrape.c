@@ -151,6 +151,48 @@ static void what_is_no_html_has_only_facts(void **state)
 	buf_done(&text);
 }
 
+static void a_body_is_kept_under_its_hash(void **state)
+{
+	/* printf '{"a":1}' | sha256sum. */
+	struct scrape *scrape = *state;
+	const struct fake_seen *seen = fake_run_seen(scrape->fake);
+	static const char name[] =
+		"015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862";
+	struct json *item;
+	const struct json *body;
+
+	assert_int_equal(fake_run_drive(scrape->fake, &scrape_handler,
+					"{\"urls\":[\"http://a.example/data\"],"
+					"\"save_body\":\"file\"}"),
+			 FAKE_COMPLETED);
+	item = item_of(scrape->fake);
+	body = json_get(item, "body");
+	assert_string_equal(json_text(json_get(body, "sha256"), ""), name);
+	assert_int_equal((int)json_number(json_get(body, "bytes"), 0), 7);
+	assert_non_null(strstr(json_text(json_get(body, "href"), ""), name));
+	json_free(item);
+	assert_int_equal(seen->bodies_count, 1);
+	assert_string_equal(seen->bodies[0].name, name);
+	assert_memory_equal(seen->bodies[0].bytes, "{\"a\":1}", 7);
+}
+
+static void a_full_disk_fails_the_attempt_and_shows_nothing(void **state)
+{
+	/* No item names a body that could not be written; the next attempt does it. */
+	struct scrape *scrape = *state;
+	const struct fake_seen *seen = fake_run_seen(scrape->fake);
+	static const char spec[] = "{\"urls\":[\"http://a.example/\"],\"save_body\":\"file\"}";
+
+	fake_run_options(scrape->fake)->disk_full = true;
+	assert_int_equal(fake_run_drive(scrape->fake, &scrape_handler, spec), FAKE_FAILED);
+	assert_int_equal(seen->err.code, ERR_DISK_FULL);
+	assert_int_equal(seen->items_count, 0);
+	fake_run_options(scrape->fake)->disk_full = false;
+	assert_int_equal(fake_run_drive(scrape->fake, &scrape_handler, spec), FAKE_COMPLETED);
+	assert_int_equal(seen->items_count, 1);
+	assert_int_equal(seen->bodies_count, 1);
+}
+
 static void each_url_ends_as_one_item_failed_ones_too(void **state)
 {
 	/* Four spellings of three pages: two URLs differ in the fragment only.  What failed
@@ -257,6 +299,10 @@ static void mistakes_name_their_place(void **state)
 		       "/spec/headers/Host", "bad-header");
 	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"download\":{}}", "/spec/download",
 		       "not-implemented");
+	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"save_body\":\"warc\"}", "/spec/save_body",
+		       "bad-choice");
+	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"save_body_max\":\"1GB\"}",
+		       "/spec/save_body_max", "conflict");
 	assert_mistake(fake, "{\"urls\":[\"http://a/\"],\"per_hots\":3}", "/spec/per_hots",
 		       "unknown-member");
 }
@@ -268,6 +314,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		scrape_test(a_page_gives_title_links_and_fields),
 		scrape_test(what_is_no_html_has_only_facts),
+		scrape_test(a_body_is_kept_under_its_hash),
+		scrape_test(a_full_disk_fails_the_attempt_and_shows_nothing),
 		scrape_test(each_url_ends_as_one_item_failed_ones_too),
 		scrape_test(a_full_house_loses_nothing),
 		scrape_test(a_stopped_crawl_goes_on_with_what_is_left),
