@@ -39,9 +39,9 @@ struct expr_mistake {
 	char hint[64];	  /* what was meant, perhaps; "" */
 };
 
-/* Compiles a source; the fields that it reads are added to `fields`.  -1 and *ret_mistake
- * (ERR_INVALID_SPEC, or ERR_LIMIT: EXPR_BYTES_MAX, EXPR_NODES_MAX, EXPR_DEPTH_MAX), or
- * ERR_NO_MEMORY. */
+/* Compiles a source in UTF-8; the fields that it reads are added to `fields`, perhaps some
+ * of a wrong one too.  -1, *ret_mistake and ERR_INVALID_SPEC, ERR_LIMIT (EXPR_BYTES_MAX,
+ * EXPR_NODES_MAX, EXPR_DEPTH_MAX, CALL_ARGS_MAX, or of fields.h) or ERR_NO_MEMORY. */
 int expr_compile(const char *source, struct fields *fields, struct expr **ret_expr,
 		 struct expr_mistake *ret_mistake, struct err *err);
 void expr_free(struct expr *expr);
