@@ -564,7 +564,8 @@ int scan(struct scanner *scanner, const char *text, size_t len, struct value *va
 	scan_begin(scanner, text, len);
 	scanner->values = values;
 	scanner->mistake = ret_mistake;
-	memset(values, 0, scanner->fields->count * sizeof(*values));
+	if (scanner->fields->count > 0)
+		memset(values, 0, scanner->fields->count * sizeof(*values));
 	blanks_skip(scanner);
 	if (!value_scan(scanner, &scanner->fields->root))
 		return -1;

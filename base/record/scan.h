@@ -28,7 +28,8 @@ struct scanner *scanner_new(const struct fields *fields);
 void scanner_free(struct scanner *scanner);
 
 /* Scans one value with blanks around it, which is all of `text`.  0 and
- * values[fields->count] filled, those not found VALUE_MISSING; or -1 and *ret_mistake. */
+ * values[fields->count] (NULL when there are none) filled, those not found VALUE_MISSING;
+ * or -1 and *ret_mistake. */
 int scan(struct scanner *scanner, const char *text, size_t len, struct value *values,
 	 struct scan_mistake *ret_mistake);
 
