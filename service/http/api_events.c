@@ -26,7 +26,8 @@ struct feed {
 	struct api *api;
 	struct subscriber *subscriber;
 	struct waker *waker;
-	bool of_job, sse, ended;
+	bool of_job, sse;
+	bool ended; /* the last event was an end; a retry may have put more behind it */
 	struct id job;
 	uint32_t types; /* bit per enum event_type; 0: all */
 	uint64_t seq;	/* the last that was read */
@@ -71,7 +72,7 @@ static int feed_read_on(struct feed *feed, struct err *err)
 	for (size_t i = 0; i < count; i++) {
 		event_add(feed, &events[i]);
 		feed->seq = events[i].seq;
-		feed->ended |= feed->of_job && events[i].type == EVENT_END;
+		feed->ended = feed->of_job && events[i].type == EVENT_END;
 		free(events[i].data);
 	}
 	return buf_ok(&feed->text) ? (int)count : err_set(err, ERR_NO_MEMORY, "no memory");
@@ -100,11 +101,11 @@ static ssize_t feed_read(void *ctx, char *into, size_t room)
 	if (feed->text.len == 0) {
 		int count = 1, reads = 0;
 
-		while (!feed->ended && feed->text.len == 0 && count > 0 && reads++ < READS_MAX)
+		while (feed->text.len == 0 && count > 0 && reads++ < READS_MAX)
 			count = feed_read_on(feed, &err);
 		if (count < 0)
 			return STREAM_FAIL;
-		if (feed->text.len == 0 && feed->ended)
+		if (feed->text.len == 0 && count == 0 && feed->ended)
 			return STREAM_END;
 		keep_alive(feed);
 		if (feed->text.len == 0) {

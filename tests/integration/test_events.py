@@ -35,6 +35,17 @@ def test_a_stream_of_a_job_ends_with_the_job(jobs):
     assert seqs == sorted(set(seqs))
 
 
+def test_the_stream_of_a_retried_job_has_every_attempt(jobs):
+    """An end that a retry took back does not end the stream; the last one does."""
+    job = jobs.run("sleep", {"for": "0s", "fail_rate": 1}, retry={"max_attempts": 1})
+    for _ in range(12):
+        assert jobs.move(job["id"], "retry").status == 200
+        assert jobs.ended(job["id"])["state"] == "failed"
+    events = jobs.events(job["id"])
+    assert [e["data"]["state"] for e in events if e["type"] == "end"] == ["failed"] * 13
+    assert events[-1]["type"] == "end"
+
+
 def test_sse_says_the_same_as_lines(jobs):
     """id: is the seq, event: the type, data: the event."""
     job = jobs.run("sleep", {"for": "50ms"})
