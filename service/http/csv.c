@@ -52,7 +52,7 @@ struct csv *csv_new(const char *columns, struct err *err)
 	}
 	buf_init(&csv->path, PATH_BYTES_MAX);
 	buf_init(&csv->other, ITEM_BYTES_MAX);
-	buf_init(&csv->text, ITEM_BYTES_MAX);
+	buf_init(&csv->text, ITEM_BYTES_MAX + 2); /* `other` in its brackets */
 	csv->named = columns != NULL;
 	while (columns && (*columns || csv->count == 0)) {
 		size_t len = strcspn(columns, ",");
@@ -224,8 +224,10 @@ static void cell_add(struct csv *csv, const struct value *cell, struct buf *into
 		text = buf_text(&csv->text);
 		len = csv->text.len;
 	}
-	if (text)
+	if (text && buf_ok(&csv->text))
 		field_add(into, text, len);
+	else
+		into->failed = true;
 }
 
 void csv_header(const struct csv *csv, struct buf *into)
@@ -254,6 +256,8 @@ void csv_row(struct csv *csv, const char *item, size_t len, struct buf *into)
 	}
 	if (!csv->named && csv->count > 0)
 		buf_add_byte(into, ',');
+	if (!buf_ok(&csv->other)) /* rather no row than one that lacks members */
+		into->failed = true;
 	if (csv->other.len > 0) {
 		buf_clear(&csv->text);
 		buf_printf(&csv->text, "{%s}", csv->other.data);

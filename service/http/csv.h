@@ -33,6 +33,8 @@ void csv_free(struct csv *csv); /* NULL is fine */
 void csv_learn(struct csv *csv, const char *item, size_t len);
 
 void csv_header(const struct csv *csv, struct buf *into);
+/* An item whose flattened members outgrow ITEM_BYTES_MAX has no row: buf_ok(into) is false
+ * then. */
 void csv_row(struct csv *csv, const char *item, size_t len, struct buf *into);
 
 #endif

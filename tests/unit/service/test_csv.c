@@ -136,6 +136,26 @@ static void no_row_is_an_empty_line(void **state)
 	buf_done(&text);
 }
 
+static void a_row_that_would_lack_members_fails(void **state)
+{
+	/* 10,000 members below a name of 1,000 bytes: 10 MB of names in `_other`. */
+	struct buf item = BUF(1 << 20), text = BUF(64 << 20);
+	struct csv *csv = csv_new(NULL, &(struct err){0});
+
+	(void)state;
+	assert_non_null(csv);
+	buf_printf(&item, "{\"%01000d\":{\"0\":0", 0);
+	for (int i = 1; i < 10000; i++)
+		buf_printf(&item, ",\"%d\":0", i);
+	buf_add_text(&item, "}}");
+	assert_true(buf_ok(&item));
+	csv_row(csv, item.data, item.len, &text);
+	assert_false(buf_ok(&text));
+	csv_free(csv);
+	buf_done(&item);
+	buf_done(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +166,7 @@ int main(void)
 		cmocka_unit_test(two_members_of_one_name_are_both_kept),
 		cmocka_unit_test(a_long_name_is_cut_and_hides_nothing),
 		cmocka_unit_test(no_row_is_an_empty_line),
+		cmocka_unit_test(a_row_that_would_lack_members_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
