@@ -318,25 +318,22 @@ int store_events_read(struct store *store, const struct id *job, uint64_t after_
 int store_logs_read(struct store *store, const struct id *id, uint64_t after_seq, unsigned limit,
 		    struct event *ret_events, size_t *ret_count, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
 	struct statement s;
 	bool failed = false;
-	int64_t num;
 	int rc;
 
 	*ret_count = 0;
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0) {
-		s = db_statement(db, SQL_EVENT_LOGS);
-		put_int(&s, num);
-		put_int(&s, (int64_t)after_seq);
-		put_int(&s, limit);
-		while (!failed && (rc = statement_next(&s, err)) == 1)
-			row_read(&s, id, &ret_events[(*ret_count)++], &failed);
-		statement_end(&s);
-	}
+	s = db_statement(db, SQL_EVENT_LOGS);
+	put_int(&s, num);
+	put_int(&s, (int64_t)after_seq);
+	put_int(&s, limit);
+	while (!failed && (rc = statement_next(&s, err)) == 1)
+		row_read(&s, id, &ret_events[(*ret_count)++], &failed);
+	statement_end(&s);
 	reader_end(store, db);
 	if (failed)
 		rc = no_memory(err);

@@ -190,23 +190,20 @@ int store_results_next(struct store *store, const struct id *id, int64_t *offset
 int store_results_hidden(struct store *store, const struct id *id, int64_t *ret_bytes,
 			 struct err *err)
 {
-	struct db *db = reader_begin(store, err);
-	struct statement s;
 	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
+	struct statement s;
 	int rc;
 
 	*ret_bytes = 0;
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0) {
-		s = db_statement(db, SQL_HOLE_BYTES);
-		put_int(&s, num);
-		rc = statement_next(&s, err) == 1 ? 0 : -1;
-		if (rc == 0)
-			*ret_bytes = get_int(&s);
-		statement_end(&s);
-	}
+	s = db_statement(db, SQL_HOLE_BYTES);
+	put_int(&s, num);
+	rc = statement_next(&s, err) == 1 ? 0 : -1;
+	if (rc == 0)
+		*ret_bytes = get_int(&s);
+	statement_end(&s);
 	reader_end(store, db);
 	return rc;
 }
@@ -248,31 +245,28 @@ int store_errors_read(struct store *store, const struct id *id, uint64_t after_s
 		      struct item_error *ret_errors, size_t *ret_count, struct arena *arena,
 		      struct err *err)
 {
-	struct db *db = reader_begin(store, err);
-	struct statement s;
 	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
+	struct statement s;
 	int rc;
 
 	*ret_count = 0;
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0) {
-		s = db_statement(db, SQL_ERROR_LIST);
-		put_int(&s, num);
-		put_int(&s, (int64_t)after_seq);
-		put_int(&s, limit);
-		while ((rc = statement_next(&s, err)) == 1) {
-			struct item_error *item = &ret_errors[*ret_count];
+	s = db_statement(db, SQL_ERROR_LIST);
+	put_int(&s, num);
+	put_int(&s, (int64_t)after_seq);
+	put_int(&s, limit);
+	while ((rc = statement_next(&s, err)) == 1) {
+		struct item_error *item = &ret_errors[*ret_count];
 
-			item_error_read(&s, item);
-			rc = item_keep(item, arena, err);
-			if (rc)
-				break;
-			(*ret_count)++;
-		}
-		statement_end(&s);
+		item_error_read(&s, item);
+		rc = item_keep(item, arena, err);
+		if (rc)
+			break;
+		(*ret_count)++;
 	}
+	statement_end(&s);
 	reader_end(store, db);
 	return rc;
 }
@@ -280,25 +274,22 @@ int store_errors_read(struct store *store, const struct id *id, uint64_t after_s
 int store_errors_count(struct store *store, const struct id *id, int64_t ret_counts[ERR_CODES],
 		       struct err *err)
 {
-	struct db *db = reader_begin(store, err);
-	struct statement s;
 	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
+	struct statement s;
 	int rc;
 
 	memset(ret_counts, 0, ERR_CODES * sizeof(*ret_counts));
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0) {
-		s = db_statement(db, SQL_ERROR_COUNTS);
-		put_int(&s, num);
-		while ((rc = statement_next(&s, err)) == 1) {
-			const char *name = get_text(&s);
+	s = db_statement(db, SQL_ERROR_COUNTS);
+	put_int(&s, num);
+	while ((rc = statement_next(&s, err)) == 1) {
+		const char *name = get_text(&s);
 
-			ret_counts[name ? err_by_name(name) : ERR_NONE] += get_int(&s);
-		}
-		statement_end(&s);
+		ret_counts[name ? err_by_name(name) : ERR_NONE] += get_int(&s);
 	}
+	statement_end(&s);
 	reader_end(store, db);
 	return rc;
 }

@@ -56,24 +56,21 @@ int store_parts_load(struct store *store, const struct id *id, enum part_state s
 		     uint64_t from_number, struct part_row *ret_rows, size_t *ret_count,
 		     struct arena *arena, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
 	size_t room = *ret_count;
 	struct statement s;
-	int64_t num;
 	int rc;
 
 	*ret_count = 0;
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0) {
-		s = db_statement(db, SQL_PART_LIST);
-		put_int(&s, num);
-		put_int(&s, (int64_t)from_number);
-		put_int(&s, state);
-		put_int(&s, (int64_t)room);
-		rc = parts_read(&s, ret_rows, ret_count, room, arena, err);
-	}
+	s = db_statement(db, SQL_PART_LIST);
+	put_int(&s, num);
+	put_int(&s, (int64_t)from_number);
+	put_int(&s, state);
+	put_int(&s, (int64_t)room);
+	rc = parts_read(&s, ret_rows, ret_count, room, arena, err);
 	reader_end(store, db);
 	return rc;
 }
@@ -253,27 +250,24 @@ int store_parts_summary(struct store *store, const struct id *id, struct parts_s
 int store_part_result(struct store *store, const struct id *id, const char *key, size_t key_len,
 		      int64_t *ret_offset, int64_t *ret_len, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
-	struct statement s;
 	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
+	struct statement s;
 	int rc;
 
 	*ret_offset = -1;
 	*ret_len = 0;
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0) {
-		s = db_statement(db, SQL_PART_RESULT);
-		put_int(&s, num);
-		put_blob(&s, key, key_len);
-		rc = statement_next(&s, err);
-		if (rc == 1) {
-			*ret_offset = get_int(&s);
-			*ret_len = get_int(&s);
-		}
-		statement_end(&s);
+	s = db_statement(db, SQL_PART_RESULT);
+	put_int(&s, num);
+	put_blob(&s, key, key_len);
+	rc = statement_next(&s, err);
+	if (rc == 1) {
+		*ret_offset = get_int(&s);
+		*ret_len = get_int(&s);
 	}
+	statement_end(&s);
 	reader_end(store, db);
 	return rc < 0 ? -1 : 0;
 }
@@ -282,29 +276,26 @@ int store_parts_keys(struct store *store, const struct id *id,
 		     int (*each)(void *ctx, uint64_t number, const char *key, size_t len),
 		     void *ctx, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
-	struct statement s;
 	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
+	struct statement s;
 	int rc;
 
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0) {
-		s = db_statement(db, SQL_PART_KEYS);
-		put_int(&s, num);
-		while ((rc = statement_next(&s, err)) == 1) {
-			uint64_t number = (uint64_t)get_int(&s);
-			size_t len;
-			const char *key = get_blob(&s, &len);
+	s = db_statement(db, SQL_PART_KEYS);
+	put_int(&s, num);
+	while ((rc = statement_next(&s, err)) == 1) {
+		uint64_t number = (uint64_t)get_int(&s);
+		size_t len;
+		const char *key = get_blob(&s, &len);
 
-			if (each(ctx, number, key, len)) {
-				rc = no_memory(err);
-				break;
-			}
+		if (each(ctx, number, key, len)) {
+			rc = no_memory(err);
+			break;
 		}
-		statement_end(&s);
 	}
+	statement_end(&s);
 	reader_end(store, db);
 	return rc;
 }
@@ -356,16 +347,14 @@ static int checkpoints_read(struct db *db, int64_t num, struct checkpoint_row **
 int store_checkpoints(struct store *store, const struct id *id, struct checkpoint_row **ret_rows,
 		      size_t *ret_count, struct arena *arena, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
 	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
 	int rc;
 
 	*ret_count = 0;
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0)
-		rc = checkpoints_read(db, num, ret_rows, ret_count, arena, err);
+	rc = checkpoints_read(db, num, ret_rows, ret_count, arena, err);
 	reader_end(store, db);
 	return rc;
 }

@@ -96,3 +96,15 @@ int job_number(struct db *db, const struct id *id, int64_t *ret_num, struct err 
 		return err_set(err, ERR_NOT_FOUND, "no such job");
 	return rc < 0 ? -1 : 0;
 }
+
+struct db *reader_begin_job(struct store *store, const struct id *id, int64_t *ret_num,
+			    struct err *err)
+{
+	struct db *db = reader_begin(store, err);
+
+	if (db && job_number(db, id, ret_num, err)) {
+		reader_end(store, db);
+		return NULL;
+	}
+	return db;
+}

@@ -309,28 +309,25 @@ static int directory_sync(const struct store *store, struct err *err)
  * that says so, which changes nothing. */
 static int chunks_move(struct store *store, const struct id *id, int fd, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
-	struct statement s;
 	int64_t num;
+	struct db *db = reader_begin_job(store, id, &num, err);
+	struct statement s;
 	int rc;
 
 	if (!db)
 		return -1;
-	rc = job_number(db, id, &num, err);
-	if (rc == 0) {
-		s = db_statement(db, SQL_CHUNK_LIST);
-		put_int(&s, num);
-		put_int(&s, 0);
-		while ((rc = statement_next(&s, err)) == 1) {
-			int64_t offset = get_int(&s);
-			size_t len;
-			const char *lines = get_blob(&s, &len);
+	s = db_statement(db, SQL_CHUNK_LIST);
+	put_int(&s, num);
+	put_int(&s, 0);
+	while ((rc = statement_next(&s, err)) == 1) {
+		int64_t offset = get_int(&s);
+		size_t len;
+		const char *lines = get_blob(&s, &len);
 
-			if ((rc = write_at(fd, lines, len, offset, err)))
-				break;
-		}
-		statement_end(&s);
+		if ((rc = write_at(fd, lines, len, offset, err)))
+			break;
 	}
+	statement_end(&s);
 	reader_end(store, db);
 	return rc ? -1 : directory_sync(store, err);
 }
