@@ -2,7 +2,7 @@
 /* input.h - what a job reads: one object of its spec, whatever the records come from.
  *
  *   {"items": [ … ]}                             records in the spec itself
- *   {"file": "a.csv"}  {"files": ["logs/*.gz"]}  of the data directory or a mapped folder
+ *   {"file": "a.csv"}  {"files": ["*.gz"]}       of the data directory or a mapped folder
  *   {"url": "…"}  {"urls": [ … ]}                streamed through net/
  *   {"job": "<id>"}                              the results of another job, as they come
  *   {"range": {"from": 1, "to": 10}}             integers
