@@ -114,6 +114,8 @@ enum {
 
 	/* store */
 	STORE_BATCH_OPS_MAX       = 512,              /* operations in one commit */
+	STORE_DROP_ROWS_MAX       = 1024,             /* rows of deleted jobs in one commit: each may touch a page */
+	STORE_SLICE_MS            = 250,              /* between such commits while others wait */
 	STORE_QUEUE_OPS_MAX       = 65536,            /* waiting for the writer; then 503 */
 	STORE_QUEUE_BYTES_MAX     = 128 * 1024 * 1024,
 	STORE_LAZY_MS             = 100,              /* progress waits this long for company */

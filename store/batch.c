@@ -31,6 +31,7 @@ static void batch_empty(struct batch *batch)
 	batch->ops_count = 0;
 	batch->events_count = 0;
 	batch->unlinks_count = 0;
+	batch->drop_room = STORE_DROP_ROWS_MAX;
 	arena_clear(&batch->arena);
 	memset(batch->counts, 0, sizeof(batch->counts));
 	batch->db = &batch->store->db;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* op_jobs.c - operations on whole jobs: submit, patch, delete, sweep, and key-value.
+/* op_jobs.c - operations on whole jobs: submit, patch, and key-value.
  *
  * A plain submit is one INSERT.  Everything that may refuse a job is looked up
  * before it, so that only an atomic submit needs a savepoint.
@@ -35,11 +35,12 @@ static int unique_holder(struct db *db, const char *key, struct id *ret_id, stru
 	return rc;
 }
 
-static int job_insert(struct batch *batch, const struct job *job, bool inline_body,
+static int job_insert(struct batch *batch, const struct job *job, int64_t num, bool inline_body,
 		      bool *ret_conflict, struct err *err)
 {
 	struct statement s = db_statement(batch->db, SQL_JOB_INSERT);
 
+	put_int(&s, num);
 	put_id(&s, &job->id);
 	put_int(&s, job->state);
 	put_int(&s, job->priority);
@@ -97,20 +98,20 @@ static int job_create(struct batch *batch, struct job *job, enum submit_outcome 
 		      struct err *err)
 {
 	bool inline_body = !job->body || strlen(job->body) <= STORE_INLINE_SPEC_BYTES;
+	int64_t num = batch->store->next_num;
 	bool conflict;
-	int64_t num;
 
 	job->state = job->state == JOB_SCHEDULED ? JOB_SCHEDULED : JOB_PENDING;
 	job->ready_ms = job->ready_ms ? job->ready_ms : job->created_ms;
 	job->created_seq = batch->first_seq + batch->events_count;
 	job->version = 1;
-	if (job_insert(batch, job, inline_body, &conflict, err))
+	if (job_insert(batch, job, num, inline_body, &conflict, err))
 		return -1;
 	if (conflict) { /* this very id exists */
 		*ret_outcome = SUBMIT_EXISTS;
 		return 0;
 	}
-	num = sqlite3_last_insert_rowid(batch->db->handle);
+	batch->store->next_num++; /* one that is rolled back leaves a gap */
 	if ((!inline_body && body_insert(batch->db, num, job->body, err)) ||
 	    (job->tags && tags_insert(batch->db, num, job->tags, err)) ||
 	    birth_tell(batch, job, num, err))
@@ -312,79 +313,6 @@ int apply_patch(struct batch *batch, struct op_patch *op, struct err *err)
 	if (op->set_ready && due_next(batch->store, err))
 		return -1;
 	return job_load(batch->db, &op->id, false, &op->job, err);
-}
-
-/* ---- delete ---- */
-
-static int job_drop(struct batch *batch, const struct head *head, struct err *err)
-{
-	/* SQL_TAG_DELETE reads the job's row, which therefore goes last. */
-	static const enum sql drops[] = {
-		SQL_TAG_DELETE,	       SQL_BODY_DELETE,	 SQL_ATTEMPT_DELETE, SQL_PART_DELETE,
-		SQL_CHECKPOINT_DELETE, SQL_CHUNK_DELETE, SQL_HOLE_DELETE,    SQL_ERROR_DELETE,
-		SQL_EVENT_DELETE,      SQL_JOB_DELETE,
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(drops); i++) {
-		struct statement s = db_statement(batch->db, drops[i]);
-
-		put_int(&s, head->num);
-		if (statement_run(&s, err))
-			return -1;
-	}
-	batch->counts[head->state]--;
-	if (!head->result_filed && !atomic_load(&batch->store->bodies_any))
-		return 0;
-	return batch_unlink(batch, &head->id, err);
-}
-
-int apply_delete(struct batch *batch, struct op_delete *op, struct err *err)
-{
-	struct head head;
-	int rc = head_load(batch->db, &op->id, &head, err);
-
-	if (rc < 0)
-		return -1;
-	if (rc == 0)
-		err_set(&op->op.err, ERR_NOT_FOUND, "no such job");
-	else if (!state_is_final(head.state))
-		err_set(&op->op.err, ERR_WRONG_STATE, "a %s job cannot be deleted; cancel it first",
-			state_name(head.state));
-	else
-		return job_drop(batch, &head, err);
-	return 0;
-}
-
-static int sweep_one(struct batch *batch, const struct id *id, struct err *err)
-{
-	struct head head;
-	int rc = head_load(batch->db, id, &head, err);
-
-	return rc == 1 ? job_drop(batch, &head, err) : rc; /* 0: deleted already */
-}
-
-int apply_sweep(struct batch *batch, struct op_sweep *op, struct err *err)
-{
-	struct statement s = db_statement(batch->db, SQL_IDEMPOTENCY_PRUNE);
-	struct id *ids;
-	size_t count;
-	int rc;
-
-	put_int(&s, op->now_ms - STORE_IDEMPOTENCY_MS);
-	if (statement_run(&s, err))
-		return -1;
-	ids = calloc(op->limit + 1, sizeof(*ids));
-	if (!ids)
-		return err_set(err, ERR_NO_MEMORY, "no memory to sweep %u jobs", op->limit);
-	s = db_statement(batch->db, SQL_EXPIRED_LIST);
-	put_int(&s, op->now_ms);
-	put_int(&s, op->limit);
-	rc = statement_ids(&s, ids, op->limit, &count, err);
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = sweep_one(batch, &ids[i], err);
-	free(ids);
-	op->deleted = (unsigned)count;
-	return rc;
 }
 
 /* ---- key-value ---- */

@@ -150,10 +150,21 @@ static int counts_load(struct store *store, int64_t counts[JOB_STATES], struct e
 	return 0;
 }
 
+static int num_next(struct store *store, struct err *err)
+{
+	struct statement s = db_statement(&store->db, SQL_JOB_NUM_NEXT);
+
+	if (statement_next(&s, err) < 0)
+		return -1;
+	store->next_num = get_int(&s);
+	statement_end(&s);
+	return 0;
+}
+
 int store_count(struct store *store, struct err *err)
 {
 	if (counts_load(store, store->counts, err) || events_open(store, err) ||
-	    due_next(store, err))
+	    num_next(store, err) || due_next(store, err))
 		return -1;
 	lock_take(&store->queue_lock);
 	memcpy(store->published.counts, store->counts, sizeof(store->counts));

@@ -2,7 +2,7 @@
 /* room.h - what the files of this room share: the store, the batch that is being
  * written, and the head of a job.
  *
- *   store_put → queue → writer.c: a batch ─┬→ op_jobs.c, op_moves.c, op_runs.c
+ *   store_put → queue → writer.c: a batch ─┬→ op_jobs.c, op_moves.c, op_runs.c, op_delete.c
  *                  ▲                       ├→ events.c: numbers and tells what happened
  *                  └── results.c ◀─────────┘  (an operation whose lines go to a file comes back)
  *
@@ -80,9 +80,12 @@ struct store {
 	/* the writer thread's own */
 	struct db db;
 	uint64_t next_seq;
+	int64_t next_num;  /* of the next job */
 	uint64_t kept_seq; /* the oldest event kept */
 	int64_t counts[JOB_STATES];
-	int64_t due_ms; /* wall clock: the next job is due or its deadline over; 0: none */
+	int64_t due_ms;	  /* wall clock: the next job is due or its deadline over; 0: none */
+	bool leftovers;	  /* rows of deleted jobs may be there */
+	int64_t slice_ms; /* clock_ms; from then on a slice of them goes though writes wait */
 	int64_t wal_pages, wal_pages_copied; /* in the WAL; of these in the database too */
 	int64_t checked_ms;		     /* clock_ms; when the free disk space was asked for */
 	bool disk_low;
@@ -104,6 +107,7 @@ struct batch {
 	struct arena arena;	    /* data of the events */
 	uint64_t first_seq;	    /* of its events */
 	int64_t counts[JOB_STATES]; /* changes */
+	int64_t drop_room;	    /* rows of deleted jobs that may still go */
 	struct id *unlinks;	    /* jobs whose files go after the commit */
 	size_t unlinks_count, unlinks_room;
 };
@@ -160,6 +164,9 @@ int apply_move(struct batch *batch, struct op_move *op, struct err *err);
 int apply_patch(struct batch *batch, struct op_patch *op, struct err *err);
 int apply_delete(struct batch *batch, struct op_delete *op, struct err *err);
 int apply_sweep(struct batch *batch, struct op_sweep *op, struct err *err);
+/* Rows of deleted jobs, as many as one commit may; store->leftovers is false after the last. */
+int leftovers_drop(struct batch *batch, struct err *err);
+int leftovers_find(struct store *store, struct err *err); /* at open: are there some? */
 int apply_kv(struct batch *batch, struct op_kv *op, struct err *err);
 int apply_note(struct batch *batch, struct op_note *op, struct err *err);
 int apply_start(struct batch *batch, struct op_start *op, struct err *err);

@@ -122,9 +122,14 @@ static const char version_2[] =
 "CREATE TABLE result_hole (job INTEGER NOT NULL, offset INTEGER NOT NULL, len INTEGER NOT NULL,"
 "	PRIMARY KEY (job, offset)) STRICT, WITHOUT ROWID;";
 
+/* Jobs that are deleted, but not yet all their rows (op_delete.c). */
+static const char version_3[] =
+"CREATE TABLE leftover (job INTEGER PRIMARY KEY) STRICT;";
+
 const struct schema_step schema_steps[] = {
 	{version_1},
 	{version_2},
+	{version_3},
 };
 /* clang-format on */
 

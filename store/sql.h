@@ -25,6 +25,11 @@
 	"number, key, input, resume, state, priority, grp, not_before_ms, attempts, "              \
 	"result_offset, result_len, result_items"
 
+/* The first rows of a job in a table whose key is (job, `column`). */
+#define SLICE_DROP(table, column)                                                                  \
+	"DELETE FROM " table " WHERE (job, " column ") IN (SELECT job, " column " FROM " table     \
+	" WHERE job = ? ORDER BY " column " LIMIT ?)"
+
 /* clang-format off */
 #define SQL_TABLE(X) \
 	X(SQL_BEGIN,     "BEGIN IMMEDIATE") \
@@ -37,12 +42,12 @@
 	\
 	/* jobs */ \
 	X(SQL_JOB_INSERT, \
-	  "INSERT INTO job (id, state, priority, ready_ms, created_ms, started_ms, attempt_ms, " \
+	  "INSERT INTO job (num, id, state, priority, ready_ms, created_ms, started_ms, attempt_ms, " \
 	  " finished_ms, deadline_ms, keep_for_ms, expire_ms, attempt, max_attempts, attempts_free, " \
 	  " crashes, version, done, total, items, items_failed, result_bytes, result_filed, " \
 	  " created_seq, started_seq, finished_seq, type, fair_key, name, tags, request_id, " \
 	  " unique_key, body) " \
-	  "VALUES (?, ?, ?, ?, ?, 0, 0, 0, ?, ?, 0, 0, ?, 0, 0, 1, 0, -1, 0, 0, 0, 0, ?, 0, 0, " \
+	  "VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, 0, 0, ?, 0, 0, 1, 0, -1, 0, 0, 0, 0, ?, 0, 0, " \
 	  " ?, ?, ?, ?, ?, ?, ?)") \
 	X(SQL_JOB_HEAD, "SELECT " HEAD_COLUMNS " FROM job WHERE id = ?") \
 	/* Every move of a job's state but its birth; ?1: bit per state it may come from. */ \
@@ -61,6 +66,12 @@
 	  "UPDATE job SET priority = ?2, ready_ms = ?3, version = ?4 WHERE num = ?1") \
 	X(SQL_JOB_TAGS, "UPDATE job SET tags = ?2 WHERE num = ?1") \
 	X(SQL_JOB_DELETE, "DELETE FROM job WHERE num = ?") \
+	X(SQL_LEFTOVER_PUT, "INSERT INTO leftover (job) VALUES (?)") \
+	X(SQL_LEFTOVER_FIRST, "SELECT min(job) FROM leftover") \
+	X(SQL_LEFTOVER_DROP, "DELETE FROM leftover WHERE job = ?") \
+	X(SQL_JOB_NUM_NEXT, \
+	  "SELECT 1 + max(coalesce((SELECT max(num) FROM job), 0), " \
+	  " coalesce((SELECT max(job) FROM leftover), 0))") \
 	X(SQL_JOB_GET, \
 	  "SELECT " JOB_COLUMNS ", NULL FROM job WHERE id = ?") \
 	X(SQL_JOB_GET_BODY, \
@@ -91,7 +102,7 @@
 	X(SQL_ATTEMPT_LIST, \
 	  "SELECT attempt, state, started_ms, finished_ms, error, error_detail FROM attempt " \
 	  "WHERE job = ? ORDER BY attempt") \
-	X(SQL_ATTEMPT_DELETE, "DELETE FROM attempt WHERE job = ?") \
+	X(SQL_ATTEMPT_SLICE, SLICE_DROP("attempt", "attempt")) \
 	\
 	/* which jobs are next */ \
 	X(SQL_COUNT_PENDING, "SELECT count(*) FROM job INDEXED BY job_ready WHERE state = 1") \
@@ -148,7 +159,7 @@
 	X(SQL_HOLE_FROM, \
 	  "SELECT offset, len FROM result_hole WHERE job = ? AND offset >= ? ORDER BY offset") \
 	X(SQL_HOLE_BYTES, "SELECT coalesce(sum(len), 0) FROM result_hole WHERE job = ?") \
-	X(SQL_HOLE_DELETE, "DELETE FROM result_hole WHERE job = ?") \
+	X(SQL_HOLE_SLICE, SLICE_DROP("result_hole", "offset")) \
 	X(SQL_PART_LIST, \
 	  "SELECT " PART_COLUMNS " FROM part WHERE job = ? AND number >= ? AND state = ? " \
 	  "ORDER BY number LIMIT ?") \
@@ -167,12 +178,12 @@
 	  " min(CASE WHEN state = 0 THEN not_before_ms END) FROM part WHERE job = ?") \
 	X(SQL_PART_RESULT, "SELECT result_offset, result_len FROM part WHERE job = ? AND key = ?") \
 	X(SQL_PART_KEYS, "SELECT number, key FROM part WHERE job = ? ORDER BY number") \
-	X(SQL_PART_DELETE, "DELETE FROM part WHERE job = ?") \
+	X(SQL_PART_SLICE, SLICE_DROP("part", "number")) \
 	X(SQL_CHECKPOINT_PUT, \
 	  "INSERT OR REPLACE INTO checkpoint (job, lane, state) VALUES (?, ?, ?)") \
 	X(SQL_CHECKPOINT_DROP, "DELETE FROM checkpoint WHERE job = ? AND lane = ?") \
 	X(SQL_CHECKPOINT_LIST, "SELECT lane, state FROM checkpoint WHERE job = ? ORDER BY lane") \
-	X(SQL_CHECKPOINT_DELETE, "DELETE FROM checkpoint WHERE job = ?") \
+	X(SQL_CHECKPOINT_SLICE, SLICE_DROP("checkpoint", "lane")) \
 	\
 	/* results and what went wrong in them */ \
 	X(SQL_RESULT_HEAD, "SELECT num, result_bytes, result_filed FROM job WHERE id = ?") \
@@ -181,6 +192,7 @@
 	  "SELECT offset, lines FROM result_chunk WHERE job = ?1 AND offset >= coalesce((SELECT " \
 	  " max(offset) FROM result_chunk WHERE job = ?1 AND offset <= ?2), 0) ORDER BY offset") \
 	X(SQL_CHUNK_DELETE, "DELETE FROM result_chunk WHERE job = ?") \
+	X(SQL_CHUNK_SLICE, SLICE_DROP("result_chunk", "offset")) \
 	X(SQL_ERROR_INSERT, \
 	  "INSERT INTO item_error (job, seq, key, stage, line, offset, error, detail, attempts, " \
 	  " resolved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
@@ -190,7 +202,7 @@
 	X(SQL_ERROR_COUNTS, \
 	  "SELECT error, count(*) FROM item_error WHERE job = ? AND resolved = 0 GROUP BY error") \
 	X(SQL_ERROR_RESOLVE, "UPDATE item_error SET resolved = 1 WHERE job = ? AND resolved = 0") \
-	X(SQL_ERROR_DELETE, "DELETE FROM item_error WHERE job = ?") \
+	X(SQL_ERROR_SLICE, SLICE_DROP("item_error", "seq")) \
 	\
 	/* events */ \
 	X(SQL_EVENT_INSERT, \
@@ -206,7 +218,7 @@
 	X(SQL_EVENT_DROP, \
 	  "DELETE FROM event WHERE job = coalesce((SELECT num FROM job WHERE id = ?), 0) " \
 	  "AND seq = ?") \
-	X(SQL_EVENT_DELETE, "DELETE FROM event WHERE job = ?") \
+	X(SQL_EVENT_SLICE, SLICE_DROP("event", "seq")) \
 	X(SQL_EVENT_JOB, \
 	  "SELECT num, state, attempt, created_ms, started_ms, finished_ms, created_seq, " \
 	  " started_seq, finished_seq FROM job WHERE id = ?") \

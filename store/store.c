@@ -127,7 +127,7 @@ static int store_start(struct store *store, struct err *err)
 	    store_db_open(store, &store->db, DB_WRITER, err) ||
 	    schema_migrate(&store->db, store->path, schema_steps, schema_steps_count, err) ||
 	    store_count(store, err) || recover_mark_take(store, err) || store_recover(store, err) ||
-	    results_recover(store, err) || bodies_open(store, err))
+	    results_recover(store, err) || bodies_open(store, err) || leftovers_find(store, err))
 		return -1;
 	return threads_start(store, err);
 }

@@ -7,6 +7,8 @@
  *   3. the row of the batch's events; COMMIT (one fsync);
  *   4. counts and numbers are published; on_events, the callbacks, on_told are called;
  *   5. result files of deleted jobs are unlinked, a checkpoint is made when due.
+ * Between batches goes a slice of what deleted jobs have left over (op_delete.c): at once
+ * while nothing is queued, else each STORE_SLICE_MS.
  * While it does, the next batch gathers: group commit needs no timer.  Lazy
  * operations alone wait STORE_LAZY_MS for company.
  *
@@ -200,9 +202,15 @@ static bool due_now(const struct store *store)
 	return store->due_ms && store->due_ms <= clock_wall_ms();
 }
 
+/* Not while disk space is low: the WAL of a slice takes some, and frees none. */
+static bool slice_wanted(const struct store *store)
+{
+	return store->leftovers && !store->disk_low;
+}
+
 static bool queue_ready(const struct store *store) REQUIRES(store->queue_lock)
 {
-	return store->urgent_ops > 0 || store->closing || due_now(store) ||
+	return store->urgent_ops > 0 || store->closing || due_now(store) || slice_wanted(store) ||
 	       store->queued_ops >= STORE_BATCH_OPS_MAX ||
 	       (store->lazy_since_ms && clock_ms() >= store->lazy_since_ms + STORE_LAZY_MS);
 }
@@ -502,11 +510,49 @@ static void away_fail(struct store *store)
 
 /* ---- the thread ---- */
 
+/* false: the store closes and cannot be written. */
+static bool batch_work(struct store *store, struct batch *batch, struct op_list *ops)
+{
+	struct err err;
+
+	batch_clear(batch);
+	if (batch_write(batch, ops, &err)) {
+		batch_fail(batch, ops, &err);
+		return recover(store, &err) == 0;
+	}
+	batch_tell(batch);
+	away_send(batch);
+	return true;
+}
+
+/* The same for a slice of what deleted jobs have left over. */
+static bool slice_work(struct store *store, struct batch *batch)
+{
+	struct op_list none;
+	struct err err;
+	int rc;
+
+	op_list_init(&none);
+	batch_clear(batch);
+	rc = batch_begin(batch, &err);
+	if (rc == 0)
+		rc = leftovers_drop(batch, &err);
+	if (rc == 0)
+		rc = batch_commit(batch, &err);
+	store->slice_ms = clock_ms() + STORE_SLICE_MS;
+	if (rc == 0)
+		return true;
+	store->leftovers = false; /* one that fails for ever must not stop all else */
+	batch_rollback(batch);
+	batch_fail(batch, &none, &err);
+	return recover(store, &err) == 0;
+}
+
 static bool work_once(struct store *store, struct batch *batch)
 {
 	struct op_list ops;
-	struct err err;
 	enum wake wake = queue_take(store, &ops);
+	bool idle = !ops.first && !due_now(store);
 
 	if (wake == WAKE_END)
 		return false;
@@ -514,16 +560,12 @@ static bool work_once(struct store *store, struct batch *batch)
 		checkpoint(store);
 		return true;
 	}
-	if (!ops.first && !due_now(store))
-		return true;
 	disk_check(store);
-	batch_clear(batch);
-	if (batch_write(batch, &ops, &err)) {
-		batch_fail(batch, &ops, &err);
-		return recover(store, &err) == 0;
-	}
-	batch_tell(batch);
-	away_send(batch);
+	if (!idle && !batch_work(store, batch, &ops))
+		return false;
+	if (slice_wanted(store) && (idle || clock_ms() >= store->slice_ms) &&
+	    !slice_work(store, batch))
+		return false;
 	if (wal_pages_new(store) >= STORE_CHECKPOINT_PAGES)
 		checkpoint(store);
 	return true;
