@@ -24,6 +24,12 @@ enum {
 	RECORD_BYTES_MAX          = 16 * 1024 * 1024, /* one record is held whole in a lane */
 	RECORD_DEPTH_MAX          = 128,              /* the scan recurses: 30 KiB of stack at most */
 	RECORD_FIELDS_MAX         = 1000,             /* paths that one plan reads */
+	ROWS_MAX                  = 256,              /* read at once: with a few values each they fit the L1 cache */
+	ROWS_VALUES_MAX           = 16 * 1024,        /* of them: 512 KiB, less rows when somebody wants 1,000 fields */
+	INPUT_RATIO_MAX           = 250,              /* decoded to stored; logs reach 50 */
+	INPUT_RATIO_FREE_BYTES    = 256 * 1024 * 1024, /* may decompress without measure: seconds of work */
+	INPUT_ZSTD_WINDOW_LOG_MAX = 27,               /* 128 MiB, what zstd itself takes without being asked */
+	FORMAT_NULLS_MAX          = 16,               /* texts that are null, each compared with each field */
 	SPEC_MISTAKES_MAX         = 100,              /* enough to mend a spec in one go */
 	SPEC_MISTAKES_BYTES_MAX   = 1024 * 1024,      /* 100 with pointer, detail, hint and source */
 	SPEC_POINTER_BYTES_MAX    = 1024,             /* a deeper place is named by what is around it */

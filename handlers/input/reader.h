@@ -11,10 +11,14 @@
  *		block += used, len -= used;
  *	} while (rows.count > 0);
  *
- * CSV names its fields by the header or by `columns`; a path of one name is a column.  A
- * row with more or fewer columns than the header is a mistake.  `types` turn texts into
- * numbers, truths, dates (checked, and left as they are), `null` names the texts that are
- * null; a text that is not of its type is a mistake of its row that names the column.
+ * CSV names its fields by the header or by `columns`; a path is the column of that name, or of
+ * its names joined by dots; the empty one is the row as a JSON object.  A row with more or
+ * fewer columns than the header is a mistake.  `types` turn texts into numbers, truths, dates
+ * (checked, and left as they are), `null` names the texts that are null; a text that is not
+ * of its type is a mistake of its row that names the column.
+ *
+ * In a json text a record with a mistake costs the rest, when it cannot be told where the next
+ * begins; its detail says so then.
  *
  * Threads    one lane's.
  * Ownership  rows point into the block and the reader until its next call.
@@ -37,13 +41,15 @@ struct reader;
 struct reader *reader_new(const struct format *format, const struct fields *fields);
 void reader_free(struct reader *reader);
 
-/* The header of an input that has one: its bytes at the beginning of the input, found once and
- * given to the reader of every portion.  *ret_len 0: it has none; -1: ERR_INVALID_SPEC (columns
- * without a name, names twice), ERR_LIMIT: no end of it in `len` bytes, ERR_NO_MEMORY. */
+/* What stands before the first record, to be read over once and given to the reader of every
+ * portion: a byte order mark, the header of CSV.  *ret_len 0: nothing does; -1: ERR_INVALID_SPEC
+ * (columns without a name, names twice, types of columns that are not there), ERR_LIMIT: no end
+ * of it in `len` bytes, with `last` false, ERR_NO_MEMORY. */
 int reader_header(const struct format *format, const char *head, size_t len, bool last,
 		  size_t *ret_len, struct err *err);
 
-/* Before the first block: at the beginning of a record, anywhere in the input. */
+/* Before the first block: at the beginning of a record, anywhere in the input.  `header`: what
+ * reader_header() found, copied.  -1: as reader_header(). */
 int reader_begin(struct reader *reader, const char *header, size_t header_len, struct err *err);
 
 /* Up to ROWS_MAX rows from the beginning of the block; `last`: the input ends with it.

@@ -27,6 +27,7 @@ struct row {
 
 struct row_mistake {
 	size_t offset;	  /* in bytes, from the beginning of the row */
+	bool type;	  /* a text that is not of its type: format_type_error() says what to do */
 	char detail[128]; /* "expected ',' or '}' but found 'x'" */
 };
 
