@@ -66,6 +66,7 @@
 	X(ERR_POISON,                500, false, "poison",               "Job crashed the daemon again and again") \
 	X(ERR_TOO_MANY_FAILED,       500, false, "too-many-failed",      "More items failed than max_failed allows") \
 	X(ERR_LIMIT,                 500, false, "limit",                "A limit was reached") \
+	X(ERR_SCRIPT,                500, false, "script",               "Script failed") \
 	X(ERR_OVERFLOW,              500, false, "overflow",             "Result is too large") \
 	X(ERR_CANCELLED,             500, false, "cancelled",            "Cancelled") \
 	X(ERR_INTERRUPTED,           500, true,  "interrupted",          "Daemon stopped while it ran") \

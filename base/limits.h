@@ -51,6 +51,18 @@ enum {
 	CALL_ARGS_MAX             = 1000,             /* values of one call or of one list */
 	EXPR_WORK_MAX             = 256 * 1000 * 1000, /* bytes read for one record: 16 full ones; 0.5 s of a hostile `like` */
 
+	/* scripts */
+	SCRIPT_BYTES_MAX          = 256 * 1024,       /* longer ones are programs, and compile in 10 ms still */
+	SCRIPTS_MAX               = 256,              /* of one plan, each in every lane's vm */
+	SCRIPT_FIELDS_MAX         = 64,               /* members named by a script; with more it gets the whole record */
+	SCRIPT_MEMORY_BYTES_MAX   = 32 * 1024 * 1024, /* of one vm: scripts, records, all of it */
+	SCRIPT_STRING_BYTES_MAX   = 4 * 1024 * 1024,  /* one string: one instruction costs 1 ms at most */
+	SCRIPT_WORK_MAX           = 20 * 1000 * 1000, /* instructions of one call: a tenth of a second */
+	SCRIPT_CPU_US_MAX         = 1000 * 1000,      /* CPU of one call, where instructions are dear */
+	SCRIPT_DEPTH_MAX          = 64,               /* tables in tables that come out; a cycle ends there */
+	SCRIPT_VALUES_MAX         = 4000,             /* arguments and results of one call; Lua's stack stays small */
+	SCRIPT_LOG_BYTES_MAX      = 2048,             /* of one line */
+
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */
 	HTTP_HEADERS_MAX          = 64,               /* proxies add a dozen */
