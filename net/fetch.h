@@ -191,6 +191,10 @@ typedef void fetch_done_fn(void *ctx, struct fetch_result *result); /* the recei
 void fetch_result_free(struct fetch_result *result);
 /* The last value of a header of the last answer, any case; NULL when absent. */
 const char *fetch_result_header(const struct fetch_result *result, const char *name);
+/* The headers of the last answer one by one, in their order, names in lower case; *at is 0
+ * at first.  False: that was all. */
+bool fetch_result_headers(const struct fetch_result *result, size_t *at, const char **ret_name,
+			  const char **ret_value);
 const char *fetch_answer_header(const struct fetch_answer *answer, const char *name);
 /* Moves the body to the caller (free()); the result keeps an empty one. */
 char *fetch_result_take_body(struct fetch_result *result, size_t *ret_len);

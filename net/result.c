@@ -80,6 +80,17 @@ const char *fetch_result_header(const struct fetch_result *result, const char *n
 	return head_find(result->head, result->head_len, name);
 }
 
+bool fetch_result_headers(const struct fetch_result *result, size_t *at, const char **ret_name,
+			  const char **ret_value)
+{
+	if (*at >= result->head_len)
+		return false;
+	*ret_name = result->head + *at;
+	*ret_value = *ret_name + strlen(*ret_name) + 1;
+	*at = (size_t)(*ret_value + strlen(*ret_value) + 1 - result->head);
+	return true;
+}
+
 const char *fetch_answer_header(const struct fetch_answer *answer, const char *name)
 {
 	return head_find(answer->head, answer->head_len, name);

@@ -55,6 +55,21 @@ void body_out(const struct saved *saved, struct json_out *out)
 	json_out_end(out, '}');
 }
 
+void headers_out(const struct fetch_result *result, struct json_out *out)
+{
+	const char *name, *value;
+	size_t at = 0;
+
+	if (result->head_len == 0) {
+		json_out_null(out, "headers");
+		return;
+	}
+	json_out_array(out, "headers");
+	while (fetch_result_headers(result, &at, &name, &value))
+		json_out_printf(out, NULL, "%s: %s", name, value);
+	json_out_end(out, ']');
+}
+
 int body_keep(struct run *run, struct crawl *crawl, struct lane *lane,
 	      const struct fetch_result *result, struct saved *saved, struct err *err)
 {

@@ -2,8 +2,8 @@
 /* body.h - the body of an answer, kept with the job (`save_body`).
  *
  * It is what was received after Content-Encoding, before any charset, under its SHA-256;
- * the item says its name, its length, and where it is to be had.  An answer that a fetch
- * calls failed, and a redirect that is followed as a link, have none.
+ * the item says its name, its length, and where it is to be had, and has the answer's headers.  An
+ * answer that a fetch calls failed, and a redirect that is followed as a link, have none.
  *
  * Threads    any; a struct saved is its lane's.
  */
@@ -40,6 +40,8 @@ void body_name(const struct run *run, const struct plan *plan, const struct fetc
 	       struct saved *ret);
 /* The member `body` of an item, or null. */
 void body_out(const struct saved *saved, struct json_out *out);
+/* The member `headers`: the lines of the answer's head, or null. */
+void headers_out(const struct fetch_result *result, struct json_out *out);
 /* Keeps it and counts it.  saved->err says that the job has too many.  -1: the attempt cannot go
  * on: the disk is full, or broken. */
 int body_keep(struct run *run, struct crawl *crawl, struct lane *lane,

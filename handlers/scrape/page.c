@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* page.c - what became of one URL, as a result item.
  *
- * A success: url, final_url, status, http_status, data, processing_time, attempts, depth
- * and from; body, when bodies are kept.  A failure: the same with an error instead of data.  A page
- * that breaks a limit of the parser fails alone.  When links are followed a redirect has no data,
- * and final_url is where it leads.
+ * A success: url, final_url, status, http_status, data, fetched_at, processing_time, attempts,
+ * depth and from; headers and body, when bodies are kept.  A failure: the same with an error
+ * instead of data.  A page that breaks a limit of the parser fails alone.  When links are followed
+ * a redirect has no data, and final_url is where it leads.
  */
 #include "handlers/scrape/scrape.h"
 
@@ -74,15 +74,18 @@ static void head_out(const struct making *making, bool success, struct json_out 
 		json_out_null(out, "http_status");
 }
 
-/* processing_time: milliseconds from the start of the last attempt's transfer on,
- * waiting for the host not counted. */
+/* fetched_at: the start of the last attempt's transfer; processing_time: milliseconds from then
+ * on, waiting for the host not counted. */
 static void tail_out(const struct making *making, int64_t parse_us, struct json_out *out)
 {
 	const struct fetch_result *result = making->result;
 	int64_t us = MAX(0, result->total_us - result->queue_us) + parse_us;
 
-	if (making->plan->save.on)
+	if (making->plan->save.on) {
+		headers_out(result, out);
 		body_out(making->saved, out);
+	}
+	json_out_instant(out, "fetched_at", clock_wall_ms() - us / 1000);
 	json_out_double(out, "processing_time", round((double)us / 10) / 100);
 	json_out_int(out, "attempts", result->attempts);
 	if (result->cached != FETCH_UNCACHED)

@@ -84,6 +84,8 @@ void job_results(struct request *request);
 void job_body(struct request *request);
 /* api_results_csv.c */
 void results_csv_reply(struct request *request, const struct job *job);
+/* api_results_warc.c */
+void results_warc_reply(struct request *request, const struct id *id, bool zipped);
 /* api_details.c */
 void job_errors(struct request *request);
 void job_logs(struct request *request);

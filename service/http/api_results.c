@@ -2,7 +2,8 @@
 /* api_results.c - /v1/jobs/{id}/results: what a job found.
  *
  * Results are NDJSON in the store, and are sent as they lie there; a JSON array is
- * the same lines with commas, CSV is api_results_csv.c's.  Three ways to read them:
+ * the same lines with commas; CSV is api_results_csv.c's, and WARC, with the pages that were
+ * kept, api_results_warc.c's.  Three ways to read them:
  *
  *   whole     streamed; ?follow=true goes on until the job ends
  *   a range   bytes of a job that has ended (RFC 9110, section 14); when items were
@@ -151,11 +152,12 @@ static ssize_t results_read(void *ctx, char *into, size_t room)
 
 /* ---- what is asked for ---- */
 
-enum results_format { RESULTS_LINES, RESULTS_ARRAY, RESULTS_CSV };
+/* From RESULTS_CSV on they are what is there now, as a whole. */
+enum results_format { RESULTS_LINES, RESULTS_ARRAY, RESULTS_CSV, RESULTS_WARC, RESULTS_WARC_GZIP };
 
 static int format_named(const char *name, enum results_format *ret, struct err *err)
 {
-	static const char *const names[] = {"ndjson", "json", "csv"};
+	static const char *const names[] = {"ndjson", "json", "csv", "warc", "warc.gz"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (strcmp(name, names[i]) == 0) {
@@ -163,7 +165,7 @@ static int format_named(const char *name, enum results_format *ret, struct err *
 			return 0;
 		}
 	}
-	return err_set(err, ERR_BAD_PARAMETER, "format is ndjson, json or csv");
+	return err_set(err, ERR_BAD_PARAMETER, "format is ndjson, json, csv, warc or warc.gz");
 }
 
 static int format_read(struct request *request, enum results_format *ret, struct err *err)
@@ -180,10 +182,12 @@ static int format_read(struct request *request, enum results_format *ret, struct
 		*ret = RESULTS_ARRAY;
 	else if (strstr(accept, "text/csv") || strstr(accept, "text/*"))
 		*ret = RESULTS_CSV;
+	else if (strstr(accept, "application/warc"))
+		*ret = RESULTS_WARC;
 	else if (!strstr(accept, "application/*"))
 		return err_set(err, ERR_NOT_ACCEPTABLE,
-			       "results come as application/x-ndjson, application/json or "
-			       "text/csv");
+			       "results come as application/x-ndjson, application/json, "
+			       "text/csv or application/warc");
 	return 0;
 }
 
@@ -338,9 +342,10 @@ static int query_judge(struct request *request, enum results_format format, bool
 	if (paged && follow)
 		return err_set(err, ERR_BAD_PARAMETER,
 			       "a page ends: no follow with limit or cursor");
-	if (format == RESULTS_CSV && (paged || follow))
+	if (format >= RESULTS_CSV && (paged || follow))
 		return err_set(err, ERR_BAD_PARAMETER,
-			       "CSV is what is there now: no follow, limit or cursor");
+			       "%s is what is there now: no follow, limit or cursor",
+			       format == RESULTS_CSV ? "CSV" : "WARC");
 	if (format != RESULTS_CSV && request_query(request, "columns"))
 		return err_set(err, ERR_BAD_PARAMETER, "only CSV has columns");
 	return 0;
@@ -365,6 +370,8 @@ void job_results(struct request *request)
 	}
 	if (format == RESULTS_CSV)
 		results_csv_reply(request, &job);
+	else if (format > RESULTS_CSV)
+		results_warc_reply(request, &id, format == RESULTS_WARC_GZIP);
 	else if (paged)
 		page_reply(request, &id, format == RESULTS_ARRAY);
 	else
