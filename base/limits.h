@@ -152,6 +152,15 @@ enum {
 
 	BODIES_DISK_FREE_BYTES_MIN = 256 * 1024 * 1024, /* the store comes first, and stops at a quarter */
 
+	/* files */
+	FILE_NAME_BYTES_MAX       = 1000,             /* percent-encoded it still fits a URI */
+	FILE_SEGMENT_BYTES_MAX    = 255,              /* NAME_MAX of Linux */
+	FILE_DEPTH_MAX            = 16,               /* folders in folders: finding files recurses */
+	FILE_FOLDERS_MAX          = 32,               /* mapped by an operator: one flag each */
+	FILES_FOUND_MAX           = 100000,           /* of one pattern: each is a part of a job, or more */
+	FILES_FOLDER_ENTRIES_MAX  = 100000,           /* names of one folder, sorted in memory */
+	FILES_LOOKED_AT_MAX       = 1000000,          /* of one search: seconds of a disk */
+
 	/* the pool */
 	POOL_WORKERS_MAX          = 512,
 	POOL_STACK_BYTES          = 2 * 1024 * 1024,  /* recursion in handlers is bounded; sanitizers need room */
