@@ -121,6 +121,7 @@ enum {
 	RUN_COMPLETIONS_MAX       = 4096,             /* fetches and timers finished, not yet taken, per lane */
 	RUN_COMMIT_MS             = 200,              /* a crash repeats at most this much of a crawl */
 	RUN_START_NOTE_MS         = 20,               /* shorter runs are told of at their end only */
+	RUN_COUNTERS_MAX          = 4096,             /* of one job: some for each of its stages */
 	PART_KEY_BYTES_MAX        = 4096,
 	PART_INPUT_BYTES_MAX      = 256 * 1024,
 	ITEM_BYTES_MAX            = 8 * 1024 * 1024,  /* one result item */

@@ -157,6 +157,10 @@ enum run_answer run_part_next(struct run *run, unsigned lane, struct part **ret_
 enum run_answer run_emit(struct run *run, unsigned lane, struct part *part, const char *item,
 			 size_t len, struct err *err);
 
+/* The same for many: lines, each one item and its newline. */
+enum run_answer run_emit_lines(struct run *run, unsigned lane, struct part *part, const char *lines,
+			       size_t len, int64_t count, struct err *err);
+
 struct item_failure {
 	const char *key, *stage; /* NULL: the part's key; none */
 	int64_t line, offset;	 /* -1: none */
@@ -166,6 +170,15 @@ struct item_failure {
 /* Counts one failed item; listed at /errors.  Shown with the part like its items. */
 enum run_answer run_item_failed(struct run *run, unsigned lane, struct part *part,
 				const struct item_failure *failure);
+
+/* The same for many that are counted and not listed. */
+void run_items_failed(struct run *run, struct part *part, int64_t count);
+
+/* Adds to the counters of the job, numbered from 0, as many as the first call says: they move
+ * when what the part told is shown, and are as durable.  After a crash nothing is counted twice. */
+void run_count(struct run *run, struct part *part, const int64_t *counts, unsigned count);
+/* Of what is shown, over all attempts. */
+int64_t run_counted(const struct run *run, unsigned counter);
 
 /* Finishes the part: its items and failures become visible (in part order when the
  * run is ordered).  One with a failure counts as failed and can be retried. */

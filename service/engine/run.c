@@ -373,6 +373,9 @@ void run_clear(struct run *run) NO_LOCK_ANALYSIS
 	run->gathering = 0;
 	run->changes[0].number = 1;
 	told_drop(&run->tail);
+	free(run->counts);
+	run->counts = NULL;
+	run->counts_count = 0;
 	run->commits = 0;
 	buf_clear(&run->summary);
 	run->stage = NULL;
@@ -394,6 +397,7 @@ void run_destroy(struct run *run) NO_LOCK_ANALYSIS
 	buf_done(&run->summary);
 	told_drop(&run->tail);
 	buf_done(&run->tail.items);
+	free(run->counts);
 	lock_done(&run->lock);
 	free(run);
 }

@@ -64,6 +64,7 @@ struct told {
 	int64_t items_count;
 	struct failure *failures, **failures_end; /* failures_end NULL: empty */
 	int64_t failures_count;
+	int64_t *counts; /* as many again, of before the last save, behind them; NULL: none */
 };
 
 /* ---- parts ---- */
@@ -250,6 +251,8 @@ struct run {
 	int64_t items GUARDED_BY(lock); /* shown, over all attempts */
 	int64_t items_failed GUARDED_BY(lock);
 	int64_t failed_by[ERR_CODES] GUARDED_BY(lock); /* of items_failed, those that are listed */
+	int64_t *counts GUARDED_BY(lock); /* shown, over all attempts */
+	unsigned counts_count GUARDED_BY(lock);
 	int64_t result_bytes GUARDED_BY(lock);
 	int64_t done GUARDED_BY(lock), total GUARDED_BY(lock);
 	const char *stage GUARDED_BY(lock);
@@ -321,6 +324,16 @@ void told_unsave(struct run_part *part); /* what came after the last save */
 /* Moves what was told into the changes, at the end of the job's results; the caller
  * has the result_offset from run->result_bytes before. */
 void told_show_locked(struct run *run, struct told *told, size_t bytes, int64_t count)
+	REQUIRES(run->lock);
+
+/* run_count.c */
+void counts_save_locked(struct run *run, struct told *told) REQUIRES(run->lock);
+void counts_unsave_locked(struct run *run, struct told *told) REQUIRES(run->lock);
+bool counts_show_locked(struct run *run, struct told *told) REQUIRES(run->lock); /* what was saved */
+void counts_left_locked(struct run *run) REQUIRES(run->lock); /* of earlier attempts */
+
+/* run_parts_end.c */
+bool checkpoint_put_locked(struct run *run, unsigned lane, const void *blob, size_t len)
 	REQUIRES(run->lock);
 
 /* run_commit.c */

@@ -27,10 +27,23 @@ static struct told *told_of(struct run *run, struct part *part) REQUIRES(run->lo
 	return part ? &CONTAINER_OF(part, struct run_part, part)->told : &run->tail;
 }
 
+/* Room for more items, or why not. */
+static enum run_answer room_locked(struct run *run, unsigned lane, struct told *told, size_t len,
+				   struct err *err) REQUIRES(run->lock)
+{
+	if (full_locked(run, lane))
+		return RUN_FULL;
+	if (buf_room(&told->items, len))
+		return RUN_OK;
+	err_set(err, ERR_LIMIT, "a part's items have more than %d bytes", RUN_PART_BYTES_MAX);
+	buf_cut(&told->items, told->items.len);
+	return RUN_ERROR;
+}
+
 enum run_answer run_emit(struct run *run, unsigned lane, struct part *part, const char *item,
 			 size_t len, struct err *err)
 {
-	enum run_answer answer = RUN_OK;
+	enum run_answer answer;
 	struct told *told;
 
 	if (len > ITEM_BYTES_MAX) {
@@ -40,17 +53,28 @@ enum run_answer run_emit(struct run *run, unsigned lane, struct part *part, cons
 	}
 	lock_take(&run->lock);
 	told = told_of(run, part);
-	if (full_locked(run, lane)) {
-		answer = RUN_FULL;
-	} else if (!buf_room(&told->items, len + 1)) {
-		err_set(err, ERR_LIMIT, "a part's items have more than %d bytes",
-			RUN_PART_BYTES_MAX);
-		buf_cut(&told->items, told->items.len);
-		answer = RUN_ERROR;
-	} else {
+	answer = room_locked(run, lane, told, len + 1, err);
+	if (answer == RUN_OK) {
 		buf_add(&told->items, item, len);
 		buf_add_byte(&told->items, '\n');
 		told->items_count++;
+	}
+	lock_drop(&run->lock);
+	return answer;
+}
+
+enum run_answer run_emit_lines(struct run *run, unsigned lane, struct part *part, const char *lines,
+			       size_t len, int64_t count, struct err *err)
+{
+	enum run_answer answer;
+	struct told *told;
+
+	lock_take(&run->lock);
+	told = told_of(run, part);
+	answer = room_locked(run, lane, told, len, err);
+	if (answer == RUN_OK) {
+		buf_add(&told->items, lines, len);
+		told->items_count += count;
 	}
 	lock_drop(&run->lock);
 	return answer;
@@ -107,6 +131,13 @@ enum run_answer run_item_failed(struct run *run, unsigned lane, struct part *par
 	return full ? RUN_FULL : RUN_OK;
 }
 
+void run_items_failed(struct run *run, struct part *part, int64_t count)
+{
+	lock_take(&run->lock);
+	told_of(run, part)->failures_count += count;
+	lock_drop(&run->lock);
+}
+
 /* ---- dropping ---- */
 
 static void failures_free(struct failure *failure)
@@ -127,6 +158,8 @@ void told_drop(struct told *told)
 	told->failures_count = 0;
 	told->items_count = 0;
 	buf_clear(&told->items);
+	free(told->counts);
+	told->counts = NULL;
 }
 
 void told_unsave(struct run_part *part)
@@ -195,6 +228,8 @@ void told_show_locked(struct run *run, struct told *told, size_t bytes, int64_t 
 	told->failures_end = NULL;
 	told->failures_count = 0;
 	told->items_count -= count;
+	if (told->counts && !counts_show_locked(run, told))
+		run->lost = true;
 	if (bytes > 0)
 		buf_drop_front(&told->items, bytes);
 	if (bytes > 0)
@@ -204,6 +239,7 @@ void told_show_locked(struct run *run, struct told *told, size_t bytes, int64_t 
 void run_tail_show(struct run *run)
 {
 	lock_take(&run->lock);
+	counts_save_locked(run, &run->tail);
 	told_show_locked(run, &run->tail, run->tail.items.len, run->tail.items_count);
 	lock_drop(&run->lock);
 }

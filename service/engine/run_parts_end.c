@@ -173,6 +173,7 @@ static bool done_locked(struct run *run, struct run_part *part) REQUIRES(run->lo
 	assert(part->place == PLACE_CLAIMED);
 	part->place = PLACE_FINISHED;
 	part->failed |= part->told.failures_count > 0;
+	counts_save_locked(run, &part->told);
 	if (run->ordered) {
 		parts->finished_bytes += part->told.items.len;
 		return order_show_locked(run);
@@ -230,6 +231,7 @@ enum run_answer run_part_save(struct run *run, unsigned lane, struct part *part,
 	mine->saved_bytes = mine->told.items.len;
 	mine->saved_count = mine->told.items_count;
 	mine->failed |= mine->told.failures_count > 0;
+	counts_save_locked(run, &mine->told);
 	for (struct failure *failure = mine->told.failures; failure; failure = failure->next)
 		failure->saved = true;
 	mine->save_waits = run->ordered && run->parts->order.first != mine;
@@ -250,6 +252,7 @@ static bool give_back_locked(struct run *run, struct run_part *part, bool change
 
 	assert(part->place == PLACE_CLAIMED);
 	told_unsave(part);
+	counts_unsave_locked(run, &part->told);
 	if (changed) {
 		row = row_locked(run, part);
 		if (!row)
@@ -316,8 +319,7 @@ void run_ordered(struct run *run)
 
 /* ---- checkpoints ---- */
 
-static bool checkpoint_locked(struct run *run, unsigned lane, const void *blob, size_t len)
-	REQUIRES(run->lock)
+bool checkpoint_put_locked(struct run *run, unsigned lane, const void *blob, size_t len)
 {
 	struct changes *changes = changes_locked(run);
 	struct checkpoint_row row = {.lane = lane, .len = blob ? len : 0};
@@ -360,7 +362,7 @@ enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob,
 		lock_drop(&run->lock);
 		return RUN_FULL;
 	}
-	kept = checkpoint_locked(run, lane, blob, len);
+	kept = checkpoint_put_locked(run, lane, blob, len);
 	for (size_t i = 0; i < count && kept; i++) {
 		struct run_part *part = part_map_get(&run->parts->map, parts_covered[i]);
 

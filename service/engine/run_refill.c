@@ -82,8 +82,13 @@ int run_left_load(struct run *run, struct err *err)
 		return -1;
 	if (left.failed > 0 && failures_left(run, err))
 		return -1;
-	return store_checkpoints(store, &run->id, &run->left_checkpoints,
-				 &run->left_checkpoints_count, &run->left_arena, err);
+	if (store_checkpoints(store, &run->id, &run->left_checkpoints, &run->left_checkpoints_count,
+			      &run->left_arena, err))
+		return -1;
+	lock_take(&run->lock);
+	counts_left_locked(run);
+	lock_drop(&run->lock);
+	return 0;
 }
 
 void run_left(const struct run *run, struct run_left *ret) NO_LOCK_ANALYSIS

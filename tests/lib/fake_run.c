@@ -19,6 +19,8 @@
 
 enum { STEPS_MAX = 1000 * 1000, TEXT_BYTES_MAX = 256 * 1024 * 1024 };
 
+enum { COUNTERS_MAX = 256 };
+
 enum part_place { PART_WAITS, PART_CLAIMED, PART_FINISHED, PART_SHOWN };
 
 /* Items and failures that wait for their part. */
@@ -27,6 +29,7 @@ struct told {
 	size_t items_count;
 	struct fake_failure *failures;
 	size_t failures_count;
+	int64_t counts[COUNTERS_MAX];
 };
 
 struct fake_part {
@@ -71,6 +74,7 @@ struct run {
 	size_t timers_count;
 	struct checkpoint checkpoints[LANES_MAX];
 	unsigned checkpoints_count;
+	int64_t counts[COUNTERS_MAX]; /* shown */
 	int64_t memory_used;
 	char *scratch;
 	uint64_t bounded_calls;
@@ -152,12 +156,15 @@ static void told_drop(struct told *told)
 static void told_show(struct fake_run *fake, struct told *told)
 {
 	struct fake_seen *seen = &fake->seen;
-	struct told all = {seen->items, seen->items_count, seen->failures, seen->failures_count};
+	struct told all = {
+		seen->items, seen->items_count, seen->failures, seen->failures_count, {0}};
 
 	for (size_t i = 0; i < told->items_count; i++)
 		told_item(&all, &told->items[i]);
 	for (size_t i = 0; i < told->failures_count; i++)
 		told_failure(&all, &told->failures[i]);
+	for (size_t i = 0; i < COUNTERS_MAX; i++)
+		fake->run.counts[i] += told->counts[i];
 	free(told->items);
 	free(told->failures);
 	*told = (struct told){0};
@@ -471,6 +478,49 @@ enum run_answer run_emit(struct run *run, unsigned lane, struct part *part, cons
 	told_item(part ? &part_of(part)->told : &run->tail,
 		  &(struct fake_item){copy(item, len), len, part ? (int64_t)part->number : -1});
 	return RUN_OK;
+}
+
+enum run_answer run_emit_lines(struct run *run, unsigned lane, struct part *part, const char *lines,
+			       size_t len, int64_t count, struct err *err)
+{
+	struct told *told = part ? &part_of(part)->told : &run->tail;
+
+	(void)err;
+	if (full_now(run, lane))
+		return RUN_FULL;
+	assert(!part || part_of(part)->place == PART_CLAIMED);
+	for (const char *line = lines; line < lines + len; count--) {
+		const char *end = memchr(line, '\n', (size_t)(lines + len - line));
+
+		assert(end);
+		told_item(told, &(struct fake_item){copy(line, (size_t)(end - line)),
+						    (size_t)(end - line),
+						    part ? (int64_t)part->number : -1});
+		line = end + 1;
+	}
+	assert(count == 0);
+	return RUN_OK;
+}
+
+void run_items_failed(struct run *run, struct part *part, int64_t count)
+{
+	fake_of(run)->seen.failures_unlisted += count;
+	if (part && count > 0)
+		part_of(part)->failed = true;
+}
+
+void run_count(struct run *run, struct part *part, const int64_t *counts, unsigned count)
+{
+	struct told *told = part ? &part_of(part)->told : &run->tail;
+
+	assert(count <= COUNTERS_MAX);
+	for (unsigned i = 0; i < count; i++)
+		told->counts[i] += counts[i];
+}
+
+int64_t run_counted(const struct run *run, unsigned counter)
+{
+	return counter < COUNTERS_MAX ? run->counts[counter] : 0;
 }
 
 enum run_answer run_item_failed(struct run *run, unsigned lane, struct part *part,
@@ -863,7 +913,7 @@ void fake_run_free(struct fake_run *fake)
 {
 	struct fake_seen *seen = &fake->seen;
 	struct told visible = {seen->items, seen->items_count, seen->failures,
-			       seen->failures_count};
+			       seen->failures_count, {0}};
 
 	told_drop(&visible);
 	for (size_t i = 0; i < seen->parts; i++) {

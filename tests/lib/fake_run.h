@@ -78,6 +78,7 @@ struct fake_seen {
 	size_t items_count;
 	struct fake_failure *failures;
 	size_t failures_count;
+	int64_t failures_unlisted;
 	struct fake_log *logs;
 	size_t logs_count;
 	struct fake_body *bodies;

@@ -235,6 +235,24 @@ static int ordered_open(struct run *run, const struct plan *plan, void **ret_sta
 	return state_open(run, plan, ret_state, err);
 }
 
+static const int64_t one_part[] = {1};
+
+/* The counter says how many parts were shown. */
+static int ordered_phase(struct run *run, void *opaque, unsigned phase, unsigned *ret_lanes,
+			 struct err *err)
+{
+	struct state *state = opaque;
+	char summary[64];
+	int len;
+
+	*ret_lanes = phase == 0 ? state->lanes : 0;
+	if (phase == 0)
+		return 0;
+	len = snprintf(summary, sizeof(summary), "{\"value\":%lld}",
+		       (long long)run_counted(run, 0));
+	return run_summary(run, summary, (size_t)len, err);
+}
+
 static enum step ordered_step(struct run *run, void *opaque, unsigned phase, unsigned lane,
 			      struct err *err)
 {
@@ -251,8 +269,8 @@ static enum step ordered_step(struct run *run, void *opaque, unsigned phase, uns
 	if (!part)
 		return step;
 	work(state->pause_us * (int64_t)(1 + part->number * 7 % 5));
-	len = snprintf(item, sizeof(item), "%u", (unsigned)part->number);
-	switch (run_emit(run, lane, part, item, (size_t)len, err)) {
+	len = snprintf(item, sizeof(item), "%u\n", (unsigned)part->number);
+	switch (run_emit_lines(run, lane, part, item, (size_t)len, 1, err)) {
 	case RUN_OK:
 		break;
 	case RUN_FULL:
@@ -260,6 +278,7 @@ static enum step ordered_step(struct run *run, void *opaque, unsigned phase, uns
 	default:
 		return STEP_FAIL;
 	}
+	run_count(run, part, one_part, 1);
 	run_part_done(run, lane, part);
 	state->held[lane] = NULL;
 	return STEP_MORE;
@@ -270,7 +289,7 @@ const struct handler handler_ordered = {
 	.summary = "Items in part order",
 	.params = params,
 	.open = ordered_open,
-	.phase = lanes_phase,
+	.phase = ordered_phase,
 	.step = ordered_step,
 	.close = free,
 };

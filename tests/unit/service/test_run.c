@@ -116,6 +116,7 @@ static void test_output_of_four_lanes_is_in_part_order(void **state)
 				 "\"pause_us\":5}}");
 	job = house_wait_end(house, &id);
 	assert_int_equal(job.state, JOB_COMPLETED);
+	assert_string_equal(job.summary, "{\"value\":5000}");
 	assert_numbers(house, &id, 5000);
 	job_done(&job);
 	house_close(house);
@@ -257,8 +258,8 @@ static size_t done_parts(struct house *house, const struct id *id, uint64_t *int
 
 static void test_killed_daemon_goes_on_and_repeats_nothing_that_was_committed(void **state)
 {
-	/* SIGKILL in the middle; afterwards the results are those of an undisturbed run, and
-	 * what was done before the last commit ran once. */
+	/* SIGKILL in the middle; afterwards results and counters are those of an undisturbed run,
+	 * and what was done before the last commit ran once. */
 	enum { PARTS = 40000 };
 	static uint64_t done[PARTS];
 	struct house *house = *state;
@@ -285,6 +286,7 @@ static void test_killed_daemon_goes_on_and_repeats_nothing_that_was_committed(vo
 	job = house_wait_end(house, &crash->id);
 	assert_int_equal(job.state, JOB_COMPLETED);
 	assert_int_equal(job.items, PARTS);
+	assert_string_equal(job.summary, "{\"value\":40000}");
 	assert_numbers(house, &crash->id, PARTS);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(crash->runs[done[i]], 1);
