@@ -293,7 +293,6 @@ int files_new(const struct files_config *config, struct files **ret_files, struc
 
 	if (!files)
 		return err_set(err, ERR_NO_MEMORY, "no memory for the files");
-	files->quota_bytes = config->quota_bytes;
 	if (mkdir(config->dir, 0700) && errno != EEXIST) {
 		files->own.fd = -1;
 	} else {

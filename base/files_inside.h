@@ -22,7 +22,6 @@ struct files {
 	struct file_root own;
 	struct file_root mapped[FILE_FOLDERS_MAX]; /* sorted by name */
 	unsigned mapped_count;
-	int64_t quota_bytes;
 };
 
 /* Where a name is resolved, and the path beneath it: never NULL, `*ret_path` may be "". */

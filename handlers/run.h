@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct files;
 struct robots;
 struct run;
 struct plan;
@@ -66,6 +67,9 @@ bool run_memory(struct run *run, unsigned lane, int64_t bytes);
 
 /* A folder that goes with the job; made at the first call.  Borrowed. */
 int run_scratch(struct run *run, const char **ret_dir, struct err *err);
+
+/* The named files of the house, to read (base/files.h). */
+struct files *run_files(const struct run *run);
 
 /* Bytes that are kept with the job until it is deleted, equal ones once: their name is
  * their SHA-256 in 64 lower-case hex digits.  What is emitted afterwards is not shown

@@ -64,6 +64,8 @@ static const struct setting settings[] = {
 	 "transfers under way at once, over all jobs", 1, 10000, NULL},
 	{"cache-max", KIND_SIZE, AT(cache_bytes_max), "1GB", "SIZE",
 	 "what pages that jobs want cached may take of the disk", 1 << 20, 1LL << 50, NULL},
+	{"files", KIND_LIST, AT(files), NULL, "NAME=/PATH",
+	 "a folder that jobs and clients may read as files below NAME/; repeatable", 0, 0, NULL},
 	{"memory", KIND_SIZE, AT(memory_bytes), "1GB", "SIZE",
 	 "what running jobs may reserve together", 1 << 20, 1LL << 50, NULL},
 	{"connections-max", KIND_INT, AT(connections_max), "12000", "N",

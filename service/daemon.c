@@ -2,8 +2,8 @@
 /* daemon.c - the order in which the house goes up.
  *
  *   data directory ▶ guard ▶ tokens ▶ server (bound: its address is known and denied to
- *   fetches) ▶ events ▶ store (locks the directory, recovers) ▶ cache ▶ fetcher ▶ hosts'
- *   state ▶ engine ▶ start
+ *   fetches) ▶ events ▶ store (locks the directory, recovers) ▶ files ▶ cache ▶ fetcher ▶
+ *   hosts' state ▶ engine ▶ start
  *
  * Each step's undoing stands in daemon_stop(), in reverse; it copes with whatever was
  * not reached.
@@ -11,6 +11,7 @@
 #include "service/daemon.h"
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "net/cache.h"
 #include "net/fetch.h"
@@ -262,6 +263,19 @@ static void host_changed(void *ctx, const struct host_view *host)
 	host_move_tell(api->store, host);
 }
 
+static int files_make(struct daemon *daemon, const struct config *config, struct err *err)
+{
+	char path[PATH_BYTES_MAX];
+	struct files_config files = {
+		.dir = path,
+		.folders = (const char *const *)config->files.items,
+		.private_dir = config->data,
+	};
+
+	snprintf(path, sizeof(path), "%s/files", config->data);
+	return files_new(&files, &daemon->api.files, err) ? err_wrap(err, "--files") : 0;
+}
+
 static int cache_make(struct daemon *daemon, const struct config *config, struct err *err)
 {
 	char path[PATH_BYTES_MAX];
@@ -337,6 +351,7 @@ static int engine_make(struct daemon *daemon, const struct config *config, struc
 		.fetcher = daemon->api.fetcher,
 		.permits = &daemon->permits,
 		.scratch_dir = daemon->scratch,
+		.files = daemon->api.files,
 		.workers_min = (unsigned)config->workers_min,
 		.workers_max = (unsigned)config->workers_max,
 		.active_max = (unsigned)config->active_max,
@@ -360,9 +375,9 @@ int daemon_start(const struct config *config, struct daemon **ret_daemon, struct
 	daemon->api.started_wall_ms = clock_wall_ms();
 	if (directories_make(daemon, config, err) || guard_make(daemon, config, err) ||
 	    auth_make(daemon, config, err) || server_make(daemon, config, err) ||
-	    store_make(daemon, config, err) || cache_make(daemon, config, err) ||
-	    fetcher_make(daemon, config, err) || engine_make(daemon, config, err) ||
-	    desk_new(&daemon->api.desk, err))
+	    store_make(daemon, config, err) || files_make(daemon, config, err) ||
+	    cache_make(daemon, config, err) || fetcher_make(daemon, config, err) ||
+	    engine_make(daemon, config, err) || desk_new(&daemon->api.desk, err))
 		goto fail;
 	daemon->api.permits = &daemon->permits;
 	if (engine_start(daemon->api.engine, err) || server_start(daemon->api.server, err))
@@ -403,6 +418,7 @@ void daemon_stop(struct daemon *daemon)
 	store_close(daemon->api.store);
 	engine_free(daemon->api.engine);
 	server_free(daemon->api.server);
+	files_free(daemon->api.files);
 	events_free(daemon->api.events);
 	auth_free(daemon->auth);
 	guard_free(daemon->guard);

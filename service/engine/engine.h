@@ -19,6 +19,7 @@
 
 struct engine;
 struct events;
+struct files;
 struct fetcher;
 
 struct engine_config {
@@ -26,6 +27,7 @@ struct engine_config {
 	struct fetcher *fetcher;
 	const struct permits *permits;
 	const char *scratch_dir;
+	struct files *files; /* named ones, for run_files() */
 	unsigned workers_min, workers_max, active_max;
 	int64_t memory_max; /* bytes that runs may reserve */
 };

@@ -312,6 +312,11 @@ int run_scratch(struct run *run, const char **ret_dir, struct err *err)
 	return 0;
 }
 
+struct files *run_files(const struct run *run)
+{
+	return run->engine->config.files;
+}
+
 static int scratch_remove_one(const char *path, const struct stat *stat, int kind, struct FTW *ftw)
 {
 	(void)stat;

@@ -23,6 +23,7 @@ struct config;
 struct desk;
 struct events;
 struct cache;
+struct files;
 struct fetcher;
 struct server;
 
@@ -40,6 +41,7 @@ struct api {
 	struct events *events;
 	struct fetcher *fetcher;
 	struct cache *cache;
+	struct files *files;
 	struct server *server;
 	struct desk *desk;
 	const struct permits *permits;

@@ -276,6 +276,14 @@ int run_scratch(struct run *run, const char **ret_dir, struct err *err)
 	return 0;
 }
 
+struct files *run_files(const struct run *run)
+{
+	struct files *files = fake_of(run)->options.files;
+
+	assert(files);
+	return files;
+}
+
 int run_body_keep(struct run *run, const char *name, const void *bytes, size_t len, int64_t room,
 		  bool *ret_new, struct err *err)
 {
