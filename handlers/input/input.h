@@ -21,6 +21,10 @@
  *
  * A file that changes while it is read fails the job: ERR_CONFLICT names it.
  *
+ * The checkpoint of INPUT_LANE is the input's own (what an attempt has found out once, and a
+ * later one must find the same): a handler has fewer lanes, and passes over that blob.  So
+ * are completions whose tag has INPUT_TAG: hand them to input_completion().
+ *
  * Threads    the plan is constant.  An input: feed from one lane at a time; next from any
  *            lane of the run; a portion belongs to the lane that claimed it.
  * Ownership  said at each function.
@@ -30,9 +34,13 @@
 #ifndef HANDLERS_INPUT_INPUT_H
 #define HANDLERS_INPUT_INPUT_H
 
+#include "base/limits.h"
 #include "handlers/handler.h"
 #include "handlers/input/reader.h"
 #include "handlers/run.h"
+
+enum { INPUT_LANE = LANES_MAX - 1 };
+#define INPUT_TAG (UINT64_C(1) << 63)
 
 struct input;
 struct input_plan;
@@ -59,6 +67,12 @@ enum run_answer input_feed(struct input *input, unsigned lane, struct err *err);
 enum run_answer input_next(struct input *input, unsigned lane, struct portion **ret_portion,
 			   struct err *err);
 struct part *portion_part(const struct portion *portion);
+/* Of a range: the numbers that input_rows() would give, for kernels that count for themselves
+ * and end the portion then.  False: it is none. */
+struct input_range {
+	int64_t first, step, count;
+};
+bool portion_range(const struct portion *portion, struct input_range *ret_range);
 /* A handler that went on inside a part (part->resume) says from where: a portion_mark(). */
 int portion_seek(struct portion *portion, int64_t mark, struct err *err);
 
@@ -83,10 +97,12 @@ struct portion_place {
 };
 void portion_place(struct portion *portion, int64_t row_offset, struct portion_place *ret_place);
 
-/* What input_completion() took is the input's; false: it is the handler's own. */
+/* Takes what run_completion() gave; false: it is the handler's own. */
 bool input_completion(struct input *input, const struct completion *completion);
 
-/* Bytes of all that is known so far, and whether that is all: for progress. */
+/* For progress: bytes (of a range its numbers) of all that is known so far, and whether that is
+ * all; and those that this attempt has read. */
 int64_t input_bytes_known(const struct input *input, bool *ret_all);
+int64_t input_bytes_read(const struct input *input);
 
 #endif

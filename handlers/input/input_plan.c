@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* input_plan.c - the members of an input: exactly one says what is read, some say how. */
+#include "handlers/input/source.h"
+
+#include "base/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLAN_BYTES_MAX = 16 * 1024 * 1024 };
+
+#define RANGE_MAX 9007199254740992.0 /* 2^53: what JSON numbers of a spec can say exactly */
+
+/* clang-format off */
+static const struct param item_element[] = {
+	{.kind = PARAM_ANY, .summary = "A record: any JSON value"},
+	{0},
+};
+
+static const struct param range_params[] = {
+	{.name = "from", .kind = PARAM_INT, .required = true, .min = -RANGE_MAX, .max = RANGE_MAX,
+	 .summary = "The first number"},
+	{.name = "to", .kind = PARAM_INT, .required = true, .min = -RANGE_MAX, .max = RANGE_MAX,
+	 .summary = "The last number, itself included when a step meets it"},
+	{.name = "step", .kind = PARAM_INT, .min = -RANGE_MAX, .max = RANGE_MAX, .preset = "1",
+	 .summary = "From one number to the next; below zero counts down"},
+	{0},
+};
+
+const struct param input_params[] = {
+	{.name = "items", .kind = PARAM_ARRAY, .members = item_element,
+	 .summary = "The records themselves"},
+	{.name = "range", .kind = PARAM_OBJECT, .members = range_params,
+	 .summary = "Whole numbers: each is a record"},
+	{.name = "file", .kind = PARAM_LATER, .summary = "A file of the data directory"},
+	{.name = "files", .kind = PARAM_LATER, .summary = "Files of the data directory"},
+	{.name = "url", .kind = PARAM_LATER, .summary = "A document of the web"},
+	{.name = "urls", .kind = PARAM_LATER, .summary = "Documents of the web"},
+	{.name = "job", .kind = PARAM_LATER, .summary = "The results of another job"},
+	{.name = "generate", .kind = PARAM_LATER, .summary = "What a script makes of numbers"},
+	{.name = "upload", .kind = PARAM_LATER, .summary = "A file in the same request"},
+	FORMAT_PARAMS,
+	{0},
+};
+/* clang-format on */
+
+/* A plan in the making. */
+struct planning {
+	struct input_plan *plan;
+	const struct json *input;
+	const char *pointer;
+	struct planner *planner;
+};
+
+static const struct json *member(const struct planning *planning, const char *name)
+{
+	const struct json *value = json_get(planning->input, name);
+
+	return value && json_kind(value) != JSON_NULL ? value : NULL;
+}
+
+static const char *member_pointer(const struct planning *planning, const char *name)
+{
+	return mistakes_pointer(planning->planner->mistakes, planning->pointer, name);
+}
+
+/* ---- items and range ---- */
+
+static void items_plan(struct planning *planning, const struct json *value)
+{
+	struct input_plan *plan = planning->plan;
+
+	plan->source = &source_items;
+	for (const struct json *at = json_first(value); at; at = json_next(at)) {
+		json_print(at, &plan->items);
+		buf_add_byte(&plan->items, '\n');
+	}
+}
+
+static void range_plan(struct planning *planning, const struct json *value)
+{
+	struct mistakes *mistakes = planning->planner->mistakes;
+	struct range *range = &planning->plan->range;
+	int64_t to = spec_int(value, "to", 0);
+
+	planning->plan->source = &source_range;
+	range->from = spec_int(value, "from", 0);
+	range->step = spec_int(value, "step", 1);
+	if (range->step == 0) {
+		mistake_add(mistakes,
+			    mistakes_pointer(mistakes, member_pointer(planning, "range"), "step"),
+			    "out-of-range", "a step of 0 never comes to an end");
+		return;
+	}
+	if (range->step > 0 ? to >= range->from : to <= range->from)
+		range->count = (to - range->from) / range->step + 1;
+}
+
+/* ---- which source ---- */
+
+static const struct {
+	const char *name;
+	void (*plan)(struct planning *planning, const struct json *value);
+} sources[] = {
+	{"items", items_plan},
+	{"range", range_plan},
+};
+
+static void source_missing(const struct planning *planning)
+{
+	mistake_add(planning->planner->mistakes, planning->pointer, "missing-member",
+		    "it says nothing that could be read: one of items and range is needed");
+}
+
+static void sources_plan(struct planning *planning)
+{
+	const char *first = NULL;
+	struct mistake *mistake;
+
+	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+		const struct json *value = member(planning, sources[i].name);
+
+		if (!value)
+			continue;
+		if (!first) {
+			first = sources[i].name;
+			sources[i].plan(planning, value);
+			continue;
+		}
+		mistake = mistake_add(planning->planner->mistakes,
+				      member_pointer(planning, sources[i].name), "conflict",
+				      "an input is read from one place only");
+		mistake_hint(planning->planner->mistakes, mistake, "%s/%s is there too",
+			     planning->pointer, first);
+	}
+	if (!first)
+		source_missing(planning);
+}
+
+/* ---- the format ---- */
+
+static void format_plan(struct planning *planning)
+{
+	static const struct param members[] = {FORMAT_PARAMS, {0}};
+	struct input_plan *plan = planning->plan;
+
+	plan->format = format_new(planning->input, planning->pointer, planning->planner->mistakes);
+	if (!plan->format || !plan->source || plan->source->bytes)
+		return;
+	for (const struct param *param = members; param->name; param++)
+		if (member(planning, param->name))
+			mistake_add(planning->planner->mistakes,
+				    member_pointer(planning, param->name), "conflict",
+				    "is for files and documents only: these records are JSON");
+	plan->ndjson = format_sniff(plan->format, "items.ndjson", "", 0);
+}
+
+struct input_plan *input_plan_new(const struct json *input, const char *pointer,
+				  struct planner *planner)
+{
+	struct input_plan *plan = calloc(1, sizeof(*plan));
+	struct planning planning = {plan, input, pointer, planner};
+	unsigned before = planner->mistakes->count;
+
+	if (!plan)
+		return NULL;
+	arena_init(&plan->arena, PLAN_BYTES_MAX);
+	buf_init(&plan->items, 2 * JOB_SPEC_BYTES_MAX);
+	sources_plan(&planning);
+	format_plan(&planning);
+	if (planner->mistakes->count > before || arena_failed(&plan->arena) ||
+	    !buf_ok(&plan->items) || !plan->format || (!plan->source->bytes && !plan->ndjson)) {
+		input_plan_free(plan);
+		return NULL;
+	}
+	return plan;
+}
+
+void input_plan_free(struct input_plan *plan)
+{
+	if (!plan)
+		return;
+	format_free(plan->format);
+	format_free(plan->ndjson);
+	buf_done(&plan->items);
+	arena_done(&plan->arena);
+	free(plan);
+}
