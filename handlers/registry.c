@@ -4,13 +4,14 @@
 
 #include <string.h>
 
+extern const struct handler mapreduce_handler;
 extern const struct handler math_handler;
 extern const struct handler scrape_handler;
 extern const struct handler sleep_handler;
 extern const struct handler text_handler;
 
 const struct handler *const handlers[] = {
-	&math_handler, &scrape_handler, &sleep_handler, &text_handler, NULL,
+	&mapreduce_handler, &math_handler, &scrape_handler, &sleep_handler, &text_handler, NULL,
 };
 
 const struct handler *handler_find(const char *name)

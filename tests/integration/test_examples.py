@@ -57,6 +57,15 @@ def test_flaky_completes_after_failed_attempts(jobs):
     assert [attempt["state"] for attempt in attempts[:-1]] == ["failed"] * (len(attempts) - 1)
 
 
+@pytest.mark.parametrize("name, value", [
+    ("squares", 333383335000),  # n(n + 1)(2n + 1)/6
+    ("primes", 1229),           # OEIS A006880
+])
+def test_ranges_have_the_values_of_textbooks(jobs, name, value):
+    """Exact, and in one step."""
+    assert run(jobs, example(name))["summary"]["value"] == value
+
+
 def test_nightly_is_scheduled_once(jobs):
     """Posted twice, it is the same job; run_at is eight hours away."""
     first = jobs.post("/v1/jobs", example("nightly")).json()

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.h - a map-reduce spec, checked and compiled: what is read, which kernel, how much of
+ * everything.
+ *
+ * Threads    constant once planned: shared by all lanes.
+ * Ownership  the plan owns all in it.
+ */
+#ifndef HANDLERS_MAPREDUCE_PLAN_H
+#define HANDLERS_MAPREDUCE_PLAN_H
+
+#include "handlers/mapreduce/kernel.h"
+
+struct plan {
+	const struct kernel *kernel;
+	void *kernel_plan;	 /* NULL: it needs none */
+	enum kernel_food food;	 /* what the kernel is given */
+	struct number_run range; /* of a range that the kernel reads as numbers */
+	uint64_t chunk_numbers;	 /* of it, in one chunk */
+	int64_t memory_bytes;
+	unsigned workers; /* lanes; 0: one for each CPU */
+	struct fields fields;
+};
+
+extern const struct param mapreduce_params[];
+
+/* As handler.h says of plan. */
+int mapreduce_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan);
+void mapreduce_plan_free(struct plan *plan);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* summary.c - what is told at the end of a map-reduce job: the answer, and what it took. */
+#include "handlers/mapreduce/mapreduce.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "handlers/mapreduce/plan.h"
+
+static struct map_counts counts_sum(const struct mapreduce *job)
+{
+	struct map_counts sum = {0};
+
+	for (unsigned i = 0; i < job->mappers_count; i++) {
+		const struct map_counts *counts = &job->mappers[i]->counts;
+
+		sum.records += counts->records;
+		sum.bytes += counts->bytes;
+		sum.cpu_us += counts->cpu_us;
+		sum.chunks += counts->chunks;
+	}
+	return sum;
+}
+
+static void speed_out(const struct mapreduce *job, const struct map_counts *counts,
+		      struct json_out *out)
+{
+	int64_t elapsed_ms = clock_ms() - job->opened_ms;
+	double seconds = (double)MAX(elapsed_ms, 1) / 1000;
+
+	json_out_object(out, "speed");
+	json_out_int(out, "elapsed_ms", elapsed_ms);
+	json_out_int(out, "cpu_ms", counts->cpu_us / 1000);
+	json_out_int(out, "lanes", job->mappers_count);
+	json_out_int(out, "records_per_s", (int64_t)((double)counts->records / seconds));
+	json_out_end(out, '}');
+}
+
+int summary_tell(struct mapreduce *job, void *merged, struct err *err)
+{
+	struct buf text = BUF(JOB_SUMMARY_BYTES_MAX);
+	struct json_out out = JSON_OUT(&text);
+	struct map_counts counts = counts_sum(job);
+	int rc;
+
+	json_out_object(&out, NULL);
+	json_out_text(&out, "kernel", job->plan->kernel->name);
+	rc = job->plan->kernel->tell(job->plan->kernel_plan, merged, &out, err);
+	json_out_int(&out, "records", counts.records);
+	json_out_int(&out, "chunks", counts.chunks);
+	speed_out(job, &counts, &out);
+	json_out_end(&out, '}');
+	if (rc == 0)
+		rc = buf_ok(&text) ? run_summary(job->run, text.data, text.len, err)
+				   : err_set(err, ERR_LIMIT, "the summary is longer than %d bytes",
+					     JOB_SUMMARY_BYTES_MAX);
+	buf_done(&text);
+	return rc;
+}
