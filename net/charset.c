@@ -14,6 +14,7 @@
 #include <iconv.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -390,4 +391,62 @@ int charset_decode(const char *charset, const char *bytes, size_t len, struct bu
 	*ret_text = buf_text(buf);
 	*ret_len = buf->len;
 	return rc;
+}
+
+/* ---- encoding ---- */
+
+struct charset_encoder {
+	iconv_t cd;
+	const struct encoding *encoding;
+};
+
+struct charset_encoder *charset_encoder_new(const char *charset)
+{
+	const struct encoding *encoding = encoding_by_name(charset);
+	struct charset_encoder *encoder;
+
+	if (!encoding || strncmp(encoding->name, "UTF-", 4) == 0 ||
+	    strcmp(encoding->name, "replacement") == 0)
+		return NULL;
+	encoder = malloc(sizeof(*encoder));
+	if (!encoder)
+		return NULL;
+	encoder->encoding = encoding;
+	encoder->cd = iconv_open(encoding->iconv ? encoding->iconv : encoding->name, "UTF-8");
+	if (encoder->cd != (iconv_t)-1)
+		return encoder;
+	free(encoder);
+	return NULL;
+}
+
+void charset_encoder_free(struct charset_encoder *encoder)
+{
+	if (encoder)
+		iconv_close(encoder->cd);
+	free(encoder);
+}
+
+int charset_encode(struct charset_encoder *encoder, const char *code, size_t len,
+		   char into[CHARSET_CODE_BYTES_MAX])
+{
+	char *in = (char *)(uintptr_t)code, *out = into;
+	size_t out_left = CHARSET_CODE_BYTES_MAX;
+
+	if (iconv(encoder->cd, &in, &len, &out, &out_left) == 0)
+		return (int)(out - into);
+	/* As bad_byte_add(): windows-125x have C1 controls that iconv does not know. */
+	if (!encoder->encoding->iconv || strncmp(encoder->encoding->iconv, "CP125", 5) != 0 ||
+	    code[0] != '\xC2' || (unsigned char)code[1] >= 0xA0)
+		return -1;
+	into[0] = code[1];
+	return 1;
+}
+
+int charset_encode_end(struct charset_encoder *encoder, char into[CHARSET_CODE_BYTES_MAX])
+{
+	size_t out_left = CHARSET_CODE_BYTES_MAX;
+	char *out = into;
+
+	(void)iconv(encoder->cd, NULL, NULL, &out, &out_left);
+	return (int)(out - into);
 }

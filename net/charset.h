@@ -7,6 +7,7 @@
  * Encoding standard ("latin1" is windows-1252, "gb2312" is GBK).
  *
  * Threads    every function from any thread.
+ *            An encoder belongs to one thread at a time.
  * Ownership  names are static; charset_decode() borrows or fills the caller's buf.
  * Errors     ERR_LIMIT when the text would pass the buf's limit, ERR_NO_MEMORY.
  * Units      bytes.
@@ -49,6 +50,18 @@ const char *charset_detect(const char *bytes, size_t len, const char *content_ty
  * Bytes that mean nothing become U+FFFD.  charset: a name from the two above. */
 int charset_decode(const char *charset, const char *bytes, size_t len, struct buf *buf,
 		   const char **ret_text, size_t *ret_len, struct err *err);
+
+/* The other way, code point by code point (Encoding standard, 4.3 and "encode or fail").  NULL:
+ * no memory, or what is written out in UTF-8 (UTF-8, UTF-16, replacement). */
+struct charset_encoder;
+enum { CHARSET_CODE_BYTES_MAX = 16 };
+struct charset_encoder *charset_encoder_new(const char *charset);
+void charset_encoder_free(struct charset_encoder *encoder); /* NULL is fine */
+/* One code point in UTF-8: its bytes, or -1: the encoding lacks it. */
+int charset_encode(struct charset_encoder *encoder, const char *code, size_t len,
+		   char into[CHARSET_CODE_BYTES_MAX]);
+/* The bytes that lead back to ASCII. */
+int charset_encode_end(struct charset_encoder *encoder, char into[CHARSET_CODE_BYTES_MAX]);
 
 /* How many of the bytes are valid UTF-8, from the start. */
 size_t charset_utf8_valid(const char *bytes, size_t len);

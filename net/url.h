@@ -3,8 +3,8 @@
  *
  * url_parse() takes what stands in a page, a header or a spec, resolves it against a
  * base, and gives the serialised URL with its parts.  What it gives reparses to
- * itself.  The document's encoding is taken to be UTF-8; octets that are not UTF-8
- * become U+FFFD, as decoding the page would have made them.
+ * itself.  The document's encoding is taken to be UTF-8 (else: url_query_in()); octets that are not
+ * UTF-8 become U+FFFD, as decoding the page would have made them.
  *
  * Threads    any; a struct url may be read by any number.
  * Ownership  all texts live in the arena given; a struct url may be copied.
@@ -46,6 +46,12 @@ struct url {
 /* `base` may be NULL: the text must be absolute then. */
 int url_parse(const char *text, size_t len, const struct url *base, struct arena *arena,
 	      struct url *ret_url, struct err *err) MUST_USE;
+
+/* The text of a link in a document of that encoding, its query percent-encoded as the standard's
+ * "query state" does for http, https, ftp and file (url_parse() by itself takes UTF-8): `text`
+ * when that changes nothing, else in the arena; NULL without memory. */
+const char *url_query_in(const char *charset, const char *text, size_t len, struct arena *arena,
+			 size_t *ret_len);
 
 /* May we fetch it: http or https, at most URL_BYTES_MAX octets. */
 int url_check_fetch(const struct url *url, struct err *err);

@@ -130,7 +130,7 @@ static bool url_write(struct writing *writing, const char *text, size_t len)
 	struct url url;
 	struct err err;
 
-	if (url_parse(text, len, writing->page->base, writing->page->arena, &url, &err))
+	if (page_url(writing->page, text, len, writing->page->arena, &url, &err))
 		return false;
 	json_out_text_len(writing->out, writing->name, url.href, url.len);
 	return true;

@@ -264,8 +264,7 @@ static bool canonical_add(struct collecting *c, const struct html_attr *href)
 	struct url url;
 	struct err err;
 
-	if (!href ||
-	    url_parse(href->value, href->value_len, c->page->base, &c->links->arena, &url, &err))
+	if (!href || page_url(c->page, href->value, href->value_len, &c->links->arena, &url, &err))
 		return false;
 	key = url_canonical(&url, c->follow->strip_tracking, &c->links->arena);
 	own = url_canonical(&c->origin, c->follow->strip_tracking, &c->links->arena);
@@ -282,7 +281,7 @@ static void text_add(struct collecting *c, const char *text, size_t len)
 	struct url url;
 	struct err err;
 
-	if (url_parse(text, len, c->page->base, &c->links->arena, &url, &err) == 0)
+	if (page_url(c->page, text, len, &c->links->arena, &url, &err) == 0)
 		link_add(c, &url);
 }
 
@@ -365,6 +364,8 @@ int links_redirect(const struct follow *follow, const struct visit *visit,
 	if (collect_begin(&c, err) ||
 	    url_parse(location, strlen(location), &c.origin, &links->arena, &url, err))
 		return err_wrap(err, "Location");
+	if (url_check_fetch(&url, err))
+		return err_wrap(err, "redirect");
 	*ret_target = url.href;
 	if (visit->hops >= FETCH_REDIRECTS_MAX)
 		return err_set(err, ERR_FETCH_REDIRECTS, "more than %d redirects in a row",

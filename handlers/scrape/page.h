@@ -65,6 +65,11 @@ int page_open(struct page *page, const struct page_source *source, struct arena 
 	      struct err *err);
 void page_close(struct page *page);
 
+/* A link that stands in the page, as browsers read it: relative to its base, and its query in the
+ * page's encoding.  As url_parse(). */
+int page_url(const struct page *page, const char *text, size_t len, struct arena *arena,
+	     struct url *ret_url, struct err *err);
+
 /* ERR_LIMIT when the page has cost too much CPU; asked before each field. */
 int page_check(const struct page *page, struct err *err);
 

@@ -62,21 +62,37 @@ static enum page_kind kind_of(const struct page_source *source)
 										    : PAGE_BYTES;
 }
 
-/* <base href> (WHATWG HTML 4.2.3): the first one with an href, relative to the page; if that
- * is no URL, or a data: or javascript: one, the page's own. */
+int page_url(const struct page *page, const char *text, size_t len, struct arena *arena,
+	     struct url *ret_url, struct err *err)
+{
+	size_t own_len;
+	const char *own = url_query_in(page->charset, text, len, arena, &own_len);
+
+	if (!own)
+		return err_set(err, ERR_NO_MEMORY, "no memory for a link");
+	if (url_parse(own, own_len, page->base, arena, ret_url, err))
+		return -1;
+	if (own == text ||
+	    (url_is_special(ret_url) && ret_url->kind != URL_WS && ret_url->kind != URL_WSS))
+		return 0;
+	return url_parse(text, len, page->base, arena, ret_url, err); /* always in UTF-8 */
+}
+
+/* <base href> (WHATWG HTML 4.2.3): the first one in the tree with an href, relative to the page;
+ * if that is no URL, or a data: or javascript: one, the page's own. */
 static void base_find(struct page *page)
 {
 	const struct html_node *root = html_root(page->html), *node = root;
 	struct err err;
 
-	while ((node = html_next_element(node, root)) != NULL && !html_is(node, HTML_TAG_BODY)) {
+	while ((node = html_next_element(node, root)) != NULL) {
 		const struct html_attr *href =
 			html_is(node, HTML_TAG_BASE) ? html_attr(node, "href") : NULL;
 
 		if (!href)
 			continue;
-		if (url_parse(href->value, href->value_len, &page->final, page->arena,
-			      &page->base_own, &err) == 0 &&
+		if (page_url(page, href->value, href->value_len, page->arena, &page->base_own,
+			     &err) == 0 &&
 		    strncmp(page->base_own.href, "data:", 5) != 0 &&
 		    strncmp(page->base_own.href, "javascript:", 11) != 0)
 			page->base = &page->base_own;
@@ -179,30 +195,35 @@ static void hash_out(const struct page_source *source, struct json_out *out)
 	json_out_text(out, "body_sha256", source->sha256 ? source->sha256 : hex);
 }
 
+/* Beyond PAGE_LINKS_MAX they are counted only, whatever they lead to. */
 static void links_out(struct page *page, struct json_out *out)
 {
 	const struct html_node *root = html_root(page->html), *node = root;
-	unsigned count = 0;
+	unsigned count = 0, dropped = 0;
 	struct err err;
 
 	json_out_array(out, "links");
-	while (count < PAGE_LINKS_MAX && (node = html_next_element(node, root)) != NULL) {
+	while ((node = html_next_element(node, root)) != NULL) {
 		const struct html_attr *href;
-		struct url url;
+		struct url url = {.kind = URL_OTHER};
 
 		if (!html_is(node, HTML_TAG_A) && !html_is(node, HTML_TAG_AREA))
 			continue;
 		href = html_attr(node, "href");
-		if (!href ||
-		    url_parse(href->value, href->value_len, page->base, page->arena, &url, &err))
-			continue;
-		if (url.kind != URL_HTTP && url.kind != URL_HTTPS)
-			continue;
-		json_out_text_len(out, NULL, url.href, url.len);
-		count++;
+		if (href && count == PAGE_LINKS_MAX)
+			dropped++;
+		else if (href &&
+			 page_url(page, href->value, href->value_len, page->arena, &url, &err) ==
+				 0 &&
+			 (url.kind == URL_HTTP || url.kind == URL_HTTPS)) {
+			json_out_text_len(out, NULL, url.href, url.len);
+			count++;
+		}
 	}
 	json_out_end(out, ']');
 	json_out_int(out, "link_count", count);
+	if (dropped > 0)
+		json_out_int(out, "links_dropped", dropped);
 }
 
 int page_facts_out(struct page *page, struct json_out *out, struct err *err)

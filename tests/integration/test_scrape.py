@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """scrape: what becomes of each URL, of good hosts and bad ones."""
 import hashlib
+import html
 
 import pytest
 from client import FINAL
@@ -36,6 +37,34 @@ def test_a_base_that_is_none_leaves_the_pages_own(jobs, origin):
         url = origin.at("/at/a", page(f"<base><base href='{first}'><base href=/no/><a href=b>b</a>"))
         _, item = one(jobs, url)
         assert item["data"]["links"] == [origin.url + "/at/b"]
+
+
+def test_a_base_in_the_body_counts(jobs, origin):
+    """WHATWG HTML, 4.2.3: the first base with an href in the tree, wherever it stands."""
+    url = origin.at("/at/a", page("<p>x</p><div><base href=/in/></div><a href=b>b</a>"))
+    _, item = one(jobs, url, extract={"to": {"css": "a", "attr": "href", "type": "url"}})
+    assert item["data"]["links"] == [origin.url + "/in/b"]
+    assert item["data"]["to"] == origin.url + "/in/b"
+
+
+@pytest.mark.parametrize("charset, href, query", [
+    # The examples of the URL Standard, section 1.3, percent-encode after encoding.
+    ("shift_jis", "?≡", "%81%DF"),
+    ("shift_jis", "?‽", "%26%238253%3B"),
+    ("iso-2022-jp", "?¥", "%1B(J\\%1B(B"),
+    # And the rest of the URL stays in UTF-8.
+    ("windows-1252", "/é?q=é&amp;r=x y#é", "q=%E9&r=x%20y#%C3%A9"),
+    ("gbk", "?q=中文", "q=%D6%D0%CE%C4"),
+    ("utf-16le", "?q=é", "q=%C3%A9"),
+    ("utf-8", "?q=é", "q=%C3%A9"),
+])
+def test_queries_of_links_are_in_the_pages_encoding(jobs, origin, charset, href, query):
+    """As a browser would ask for them."""
+    named = html.escape(html.unescape(href)).encode("ascii", "xmlcharrefreplace").decode()
+    body = f"<a href='{named}'>x</a>".encode("utf-16le" if charset == "utf-16le" else "ascii")
+    url = origin.at("/", page(body, Content_Type=f"text/html; charset={charset}"))
+    _, item = one(jobs, url)
+    assert item["data"]["links"][0].partition("?")[2] == query
 
 
 def test_a_page_gives_title_links_and_fields(jobs, origin):
