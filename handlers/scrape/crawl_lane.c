@@ -201,7 +201,7 @@ static enum run_answer page_tell(struct run *run, struct crawl *crawl, unsigned 
 	    (saved.err.code != ERR_NONE && lane_item_make(crawl->plan, lane, result, &saved, err)))
 		return RUN_ERROR;
 	crawl_jar_save(&crawl->jar, run);
-	tally_fetch(&lane->tally, result);
+	tally_page(&lane->tally, result, telling->failure.code != ERR_NONE);
 	if (crawl->plan->follow && result->err.code == ERR_NONE && result->status / 100 == 3) {
 		lane->tally.redirects++;
 		seed_warn(run, lane, result);
@@ -237,6 +237,18 @@ static enum run_answer page_take(struct run *run, struct crawl *crawl, unsigned 
 	return answer;
 }
 
+/* "" when the URL is none. */
+static const char *host_key_of(const char *text, struct arena *arena)
+{
+	const char *key = NULL;
+	struct url url;
+	struct err err;
+
+	if (url_parse(text, strlen(text), NULL, arena, &url, &err) == 0)
+		key = url_host_key(&url, arena);
+	return key ? key : "";
+}
+
 /* A fetch that was refused before it began ends like one that failed. */
 static enum run_answer start_refused(struct run *run, struct crawl *crawl, unsigned index,
 				     struct part *part, const char *url, const struct err *refusal,
@@ -245,7 +257,7 @@ static enum run_answer start_refused(struct run *run, struct crawl *crawl, unsig
 	struct fetch_result result = {
 		.err = *refusal,
 		.final_url = url,
-		.host_key = "",
+		.host_key = host_key_of(url, &crawl->lanes[index].begins),
 		.content_type = "",
 		.body = (char[]){""},
 	};

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TALLY_VERSION = 3 };
+enum { TALLY_VERSION = 4 };
 
 void tally_init(struct tally *tally)
 {
@@ -55,20 +55,34 @@ static struct tally_host *host_of(struct tally *tally, const char *key)
 static void host_add(struct tally_host *host, const struct tally_host *more)
 {
 	host->fetches += more->fetches;
+	host->succeeded += more->succeeded;
 	host->failed += more->failed;
 	host->bytes += more->bytes;
 }
 
-void tally_fetch(struct tally *tally, const struct fetch_result *result)
+void tally_page(struct tally *tally, const struct fetch_result *result, bool failed)
 {
 	struct tally_host more = {
-		.fetches = 1,
-		.failed = result->err.code != ERR_NONE,
+		.fetches = result->attempts > 0 || result->cached != FETCH_UNCACHED,
+		.succeeded = !failed,
+		.failed = failed,
 		.bytes = (int64_t)result->wire_bytes,
 	};
 
 	tally->bytes += more.bytes;
 	host_add(host_of(tally, result->host_key), &more);
+}
+
+bool tally_mend(struct tally *tally)
+{
+	int64_t failed = tally->others.failed;
+
+	tally->others.failed = 0;
+	for (uint32_t i = 0; i < tally->hosts_count; i++) {
+		failed += tally->hosts[i].failed;
+		tally->hosts[i].failed = 0;
+	}
+	return failed > 0;
 }
 
 void tally_add(struct tally *tally, const struct tally *more)
@@ -121,6 +135,7 @@ static void host_out(const struct tally_host *host, struct json_out *out)
 	json_out_object(out, NULL);
 	json_out_text(out, "host", host->key[0] ? host->key : NULL);
 	json_out_int(out, "fetches", host->fetches);
+	json_out_int(out, "succeeded", host->succeeded);
 	json_out_int(out, "failed", host->failed);
 	json_out_int(out, "bytes", host->bytes);
 	json_out_end(out, '}');
@@ -143,7 +158,7 @@ static void hosts_out(const struct tally *tally, struct json_out *out)
 	json_out_array(out, "hosts");
 	for (uint32_t i = 0; i < sorted.hosts_count; i++)
 		host_out(&sorted.hosts[i], out);
-	if (sorted.others.fetches > 0)
+	if (sorted.others.succeeded + sorted.others.failed > 0)
 		host_out(&sorted.others, out);
 	json_out_end(out, ']');
 }

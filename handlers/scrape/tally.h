@@ -23,7 +23,9 @@ enum {
 
 struct tally_host {
 	char key[TALLY_HOST_BYTES_MAX]; /* "" : all others */
-	int64_t fetches, failed, bytes;
+	int64_t fetches;		/* pages asked for; refused before that, there is none */
+	int64_t succeeded, failed;	/* items */
+	int64_t bytes;
 };
 
 struct tally {
@@ -41,7 +43,10 @@ size_t tally_bytes(const struct tally *tally); /* how much of it is to be kept *
 /* From what was kept; one of another version counts nothing. */
 void tally_load(struct tally *tally, const void *blob, size_t len);
 
-void tally_fetch(struct tally *tally, const struct fetch_result *result);
+/* What became of one page. */
+void tally_page(struct tally *tally, const struct fetch_result *result, bool failed);
+/* The failed ones are done again, all of them.  True: there were some. */
+bool tally_mend(struct tally *tally);
 void tally_add(struct tally *tally, const struct tally *more);
 
 int tally_summary(const struct tally *tally, struct run *run, const struct plan *plan,

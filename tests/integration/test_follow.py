@@ -45,6 +45,15 @@ def test_each_reachable_url_is_one_item(jobs, origin):
     assert job["summary"]["hosts"][0]["host"] == origin.key
 
 
+def test_a_host_that_nobody_asked_has_items_too(jobs, origin):
+    """An address that is denied: no fetch was made, one item failed."""
+    url = origin.at("/", page("<a href=http://10.0.0.1/x>x</a>"))
+    job = jobs.run("scrape", {"urls": [url], "follow": {"scope": "any"}, "robots": False})
+    hosts = {host.pop("host"): host for host in job["summary"]["hosts"]}
+    assert hosts["http:10.0.0.1:80"] == {"fetches": 0, "succeeded": 0, "failed": 1, "bytes": 0}
+    assert (hosts[origin.key]["succeeded"], hosts[origin.key]["failed"]) == (1, 0)
+
+
 def test_items_say_how_deep_and_from_where(jobs, origin):
     """One fetch at a time is breadth first: depths are those of the shortest way."""
     site = Site(origin)

@@ -18,21 +18,29 @@ def pages_of(jobs, job_id):
     return {item["url"].rpartition("/")[2]: item["status"] for item in items}
 
 
+def host_counts(job):
+    (host,) = job["summary"]["hosts"]
+    return host["fetches"], host["succeeded"], host["failed"]
+
+
 def test_only_failed_items_are_fetched_again(jobs, origin):
     """Two of four fail; then one is mended, then the other."""
     urls = [origin.at("/a", page()), origin.at("/b", status(500), page()),
             origin.at("/c", status(404), status(404), page()), origin.at("/d", page())]
     job = jobs.run("scrape", {"urls": urls, "retry": ONCE})
     assert (job["state"], job["counts"]) == ("completed", {"items": 4, "failed": 2})
+    assert host_counts(job) == (4, 2, 2)
     job = mend(jobs, job["id"])
     assert (job["state"], job["attempt"], job["counts"]) == (
         "completed", 2, {"items": 4, "failed": 1})
     assert pages_of(jobs, job["id"]) == {
         "a": "success", "b": "success", "c": "failed", "d": "success"}
     assert job["summary"]["failed_by"] == {"http-4xx": 1}
+    assert host_counts(job) == (6, 3, 1)
     job = mend(jobs, job["id"])
     assert job["counts"] == {"items": 4, "failed": 0}
     assert set(pages_of(jobs, job["id"]).values()) == {"success"}
+    assert host_counts(job) == (7, 4, 0)
     assert origin.counts() == {"/a": 1, "/b": 2, "/c": 3, "/d": 1}
 
 

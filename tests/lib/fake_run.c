@@ -629,13 +629,14 @@ enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob,
 		part_finish(run, run->parts[parts_covered[p]]);
 	while (i < run->checkpoints_count && run->checkpoints[i].lane != lane)
 		i++;
-	if (i < run->checkpoints_count) {
+	if (i < run->checkpoints_count)
 		free(run->checkpoints[i].blob);
+	if (blob) {
+		run->checkpoints[i] = (struct checkpoint){lane, copy(blob, len), len};
+		run->checkpoints_count = MAX(run->checkpoints_count, i + 1);
+	} else if (i < run->checkpoints_count) {
 		run->checkpoints[i] = run->checkpoints[--run->checkpoints_count];
 	}
-	if (blob)
-		run->checkpoints[run->checkpoints_count++] =
-			(struct checkpoint){lane, copy(blob, len), len};
 	return RUN_OK;
 }
 

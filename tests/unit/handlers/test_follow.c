@@ -407,6 +407,50 @@ static void redirects_in_a_row_come_to_an_end(void **state)
 	assert_int_equal(seen->failures[0].err.code, ERR_FETCH_REDIRECTS);
 }
 
+static void a_redirect_that_is_not_fetched_is_a_failure(void **state)
+{
+	/* To a script, a file, an address for mail: each fails with its reason, nothing is asked.
+	 */
+	static const struct site_page site[] = {
+		{.url = "http://a.example/",
+		 .body = "<a href=1>1</a><a href=2>2</a><a href=3>3</a>"},
+		{.url = "http://a.example/1", .status = 302, .location = "javascript:alert(1)"},
+		{.url = "http://a.example/2", .status = 301, .location = "file:///etc/passwd"},
+		{.url = "http://a.example/3", .status = 307, .location = "mailto:x@a.example"},
+		{0},
+	};
+	struct crawl_test *test = *state;
+	const struct fake_seen *seen = crawl(test, site, "{}");
+
+	assert_int_equal(seen->items_count, 4);
+	assert_int_equal(seen->failures_count, 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(seen->failures[i].err.code, ERR_FETCH_URL);
+	assert_in("\"status\":\"failed\",\"http_status\":302,\"data\":null", seen->items[1].text);
+	assert_in("redirect: scheme javascript: is not http: or https:", seen->items[1].text);
+}
+
+/* ---- hosts ---- */
+
+static void each_host_counts_its_items(void **state)
+{
+	/* Two hosts: pages, a 404, a redirect that fails. */
+	static const struct site_page site[] = {
+		{.url = "http://a.example/",
+		 .body = "<a href=/gone>1</a><a href=/mail>2</a><a href=//b.example/>3</a>"},
+		{.url = "http://a.example/mail", .status = 302, .location = "mailto:x@a.example"},
+		{.url = "http://b.example/", .body = "b"},
+		{0},
+	};
+	struct crawl_test *test = *state;
+	const struct fake_seen *seen = crawl(test, site, "{\"scope\":\"any\"}");
+
+	assert_in("{\"host\":\"http:a.example:80\",\"fetches\":3,\"succeeded\":1,\"failed\":2,",
+		  seen->summary);
+	assert_in("{\"host\":\"http:b.example:80\",\"fetches\":1,\"succeeded\":1,\"failed\":0,",
+		  seen->summary);
+}
+
 /* ---- traps ---- */
 
 static void traps_are_not_walked_into(void **state)
@@ -433,7 +477,7 @@ static void traps_are_not_walked_into(void **state)
 
 static void a_page_leads_to_six_thousand_others_at_most(void **state)
 {
-	/* Of 7,000 links 1,000 are left, though the house is often full. */
+	/* Of 7,000 links 1,000 are left, though the house is often full; the item says so. */
 	struct crawl_test *test = *state;
 	struct site_page site[2] = {{.url = "http://a.example/"}};
 	struct buf body = BUF(1 << 20);
@@ -450,6 +494,7 @@ static void a_page_leads_to_six_thousand_others_at_most(void **state)
 	seen = fake_run_seen(test->fake);
 	assert_int_equal(seen->items_count, 6001);
 	assert_in("\"links_per_page\":1000", seen->summary);
+	assert_in("\"link_count\":6000,\"links_dropped\":1000", fake_run_ndjson(test->fake));
 	buf_done(&body);
 }
 
@@ -707,6 +752,8 @@ int main(void)
 		crawl_test(links_are_found_by_a_selector),
 		crawl_test(a_redirect_is_a_url_of_its_own),
 		crawl_test(redirects_in_a_row_come_to_an_end),
+		crawl_test(a_redirect_that_is_not_fetched_is_a_failure),
+		crawl_test(each_host_counts_its_items),
 		crawl_test(traps_are_not_walked_into),
 		crawl_test(a_page_leads_to_six_thousand_others_at_most),
 		crawl_test(only_pages_that_have_changed_are_items),
