@@ -91,6 +91,8 @@
 	X(ERR_FETCH_REDIRECTS,       500, false, "redirects",            "Too many redirects") \
 	X(ERR_FETCH_HTTP_4XX,        500, false, "http-4xx",             "Host answered 4xx") \
 	X(ERR_FETCH_HTTP_5XX,        500, true,  "http-5xx",             "Host answered 5xx") \
+	/* one record */ \
+	X(ERR_INVALID_RECORD,        500, false, "invalid-record",       "Record is not what it should be") \
 	/* one page */ \
 	X(ERR_FIELD_MISSING,         500, false, "missing-field",        "Required field was not found")
 /* clang-format on */

@@ -30,6 +30,11 @@ enum {
 	INPUT_RATIO_FREE_BYTES    = 256 * 1024 * 1024, /* may decompress without measure: seconds of work */
 	INPUT_ZSTD_WINDOW_LOG_MAX = 27,               /* 128 MiB, what zstd itself takes without being asked */
 	FORMAT_NULLS_MAX          = 16,               /* texts that are null, each compared with each field */
+	SCHEMA_MEMBERS_MAX        = 1000,             /* named in one object of a schema */
+	SCHEMA_BYTES_MAX          = 16 * 1024 * 1024, /* a thousand members compile to 400 KiB */
+	SCHEMA_WORK_MAX           = 20 * 1000 * 1000, /* steps a record, 10 to 50 ns each; one of 16 MiB has 8 million values */
+	SCHEMA_DEPTH_MAX          = 512,              /* the check recurses, 400 bytes each: a $ref for each of 128 levels */
+	SCHEMA_REPORT_BYTES_MAX   = 1024,             /* violations of one record; an item error shows 400 */
 	SPEC_MISTAKES_MAX         = 100,              /* enough to mend a spec in one go */
 	SPEC_MISTAKES_BYTES_MAX   = 1024 * 1024,      /* 100 with pointer, detail, hint and source */
 	SPEC_POINTER_BYTES_MAX    = 1024,             /* a deeper place is named by what is around it */
