@@ -46,6 +46,7 @@
 	X(ERR_EXPECTATION_FAILED,    417, false, "expectation-failed",   "Expectation is not supported") \
 	X(ERR_HOST_NOT_ALLOWED,      421, false, "host-not-allowed",     "Unknown Host") \
 	X(ERR_INVALID_SPEC,          422, false, "invalid-spec",         "Spec is not valid") \
+	X(ERR_DIGEST,                422, false, "digest-mismatch",      "Content is not what its digest says") \
 	X(ERR_FILE_NAME,             422, false, "file-name",            "Not the name of a file") \
 	X(ERR_ADDRESS_DENIED,        422, false, "address-denied",       "Address not allowed") \
 	X(ERR_NOT_IMPLEMENTED,       422, false, "not-implemented",      "Not built yet") \

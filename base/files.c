@@ -75,6 +75,16 @@ int root_open(const struct file_root *root, const char *path, int flags)
 	return (int)fd;
 }
 
+int root_open_folder(const struct file_root *root, const char *path, const char **ret_base)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[FILE_NAME_BYTES_MAX + 1];
+
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 0, path);
+	*ret_base = slash ? slash + 1 : path;
+	return root_open(root, folder, O_PATH | O_DIRECTORY);
+}
+
 static int root_compare(const void *left, const void *right)
 {
 	return strcmp(((const struct file_root *)left)->name,
@@ -185,15 +195,13 @@ int files_open(const struct files *files, const char *name, int *ret_fd,
 /* A link to the file at `pin`.  0, or -1 with errno. */
 static int pin_link(const struct file_root *root, const char *path, const char *pin)
 {
-	const char *slash = strrchr(path, '/');
-	char folder[FILE_NAME_BYTES_MAX + 1];
-	int fd, rc, failure;
+	const char *base;
+	int fd = root_open_folder(root, path, &base);
+	int rc, failure;
 
-	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 0, path);
-	fd = root_open(root, folder, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return -1;
-	rc = linkat(fd, slash ? slash + 1 : path, AT_FDCWD, pin, 0);
+	rc = linkat(fd, base, AT_FDCWD, pin, 0);
 	failure = errno;
 	close(fd);
 	errno = failure;
@@ -293,14 +301,16 @@ int files_new(const struct files_config *config, struct files **ret_files, struc
 
 	if (!files)
 		return err_set(err, ERR_NO_MEMORY, "no memory for the files");
-	if (mkdir(config->dir, 0700) && errno != EEXIST) {
-		files->own.fd = -1;
-	} else {
+	lock_init(&files->naming, LOCK_FILES);
+	lock_init(&files->lock, LOCK_LEAF);
+	files->quota_bytes = config->quota_bytes;
+	files->own.fd = files->uploads_fd = -1;
+	if (mkdir(config->dir, 0700) == 0 || errno == EEXIST)
 		files->own.fd = open(config->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	}
 	if (files->own.fd < 0)
 		err_set_errno(err, ERR_IO, errno, "cannot open %s", config->dir);
-	else if (folders_map(files, config, err) == 0) {
+	else if (folders_map(files, config, err) == 0 &&
+		 files_room_open(files, config->dir, err) == 0) {
 		*ret_files = files;
 		return 0;
 	}
@@ -317,7 +327,11 @@ void files_free(struct files *files)
 			close(files->mapped[i].fd);
 		free(files->mapped[i].name);
 	}
+	if (files->uploads_fd >= 0)
+		close(files->uploads_fd);
 	if (files->own.fd >= 0)
 		close(files->own.fd);
+	lock_done(&files->lock);
+	lock_done(&files->naming);
 	free(files);
 }

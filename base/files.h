@@ -9,7 +9,7 @@
  *
  * A file is replaced by a rename: who has it open goes on reading the version that it
  * opened.  Who opens the same name later compares versions, or had it pinned.
- * Writing is upload.h's.
+ * Writing as bytes come is upload.h's.
  *
  * Threads    every function from any thread.
  * Ownership  descriptors handed out are the caller's to close; names in callbacks are
@@ -34,6 +34,7 @@ struct files_config {
 	const char *dir;	    /* of the tree; made when absent */
 	const char *const *folders; /* "name=/path" of mapped ones, NULL-ended; NULL: none */
 	const char *private_dir;    /* what no mapped folder may hold or stand in; NULL: nothing */
+	int64_t quota_bytes;	    /* of the tree, without mapped folders; 0: what the disk has */
 };
 
 int files_new(const struct files_config *config, struct files **ret_files, struct err *err);
@@ -63,7 +64,7 @@ struct file_version {
 
 bool file_version_equal(const struct file_version *a, const struct file_version *b);
 
-enum { FILE_TAG_MAX = 56 };
+enum { FILE_TAG_MAX = 56, FILE_SUM_BYTES = 32 };
 /* A strong entity tag, quoted (RFC 9110, section 8.8.3). */
 void file_version_tag(const struct file_version *version, char tag[FILE_TAG_MAX]);
 
@@ -71,11 +72,35 @@ void file_version_tag(const struct file_version *version, char tag[FILE_TAG_MAX]
 int files_open(const struct files *files, const char *name, int *ret_fd,
 	       struct file_version *ret_version, struct err *err);
 
-/* The same, and the version stays under `pin` (a path) when the name gets another one: what
+/* The SHA-256 that a file got with its name, if its bytes are still those; false: not known. */
+bool file_sum_read(int fd, const struct file_version *version, uint8_t sha256[FILE_SUM_BYTES]);
+
+/* As files_open(), and the version stays under `pin` (a path) when the name gets another one: what
  * is there already is opened, else the file is linked there.  *ret_pinned is false where no
  * link can be (a mapped folder, another file system): compare versions then. */
 int files_pin(const struct files *files, const char *name, const char *pin, int *ret_fd,
 	      struct file_version *ret_version, bool *ret_pinned, struct err *err);
+
+/* ---- naming ---- */
+
+/* What must be so for a name to be given or taken, as If-Match and If-None-Match say it
+ * (RFC 9110, 13.1): "*", or quoted tags and commas.  NULL: anything. */
+struct file_condition {
+	const char *match, *none_match;
+};
+
+/* ERR_PRECONDITION_FAILED says which.  version NULL: there is no such file. */
+int file_condition_check(const struct file_condition *condition, const struct file_version *version,
+			 struct err *err);
+
+/* Gives the file at `path` (on the file system of the tree, synced by the caller) that name in
+ * our own tree, with the folders that it needs, durably: what had the name is replaced. */
+int files_adopt(struct files *files, const char *path, const char *name, struct err *err);
+
+/* Takes the name away, and folders that hold nothing any more.  Who has the file open, or
+ * pinned, keeps it. */
+int files_delete(struct files *files, const char *name, const struct file_condition *condition,
+		 struct err *err);
 
 /* ---- finding ---- */
 

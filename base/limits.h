@@ -166,6 +166,11 @@ enum {
 	FILES_FOUND_MAX           = 100000,           /* of one pattern: each is a part of a job, or more */
 	FILES_FOLDER_ENTRIES_MAX  = 100000,           /* names of one folder, sorted in memory */
 	FILES_LOOKED_AT_MAX       = 1000000,          /* of one search: seconds of a disk */
+	FILES_UPLOADS_MAX         = 1024,             /* under way at once: a descriptor each */
+	FILES_UPLOAD_KEPT_S       = 24 * 3600,        /* one that broke off: a night and a morning to go on */
+	FILES_DISK_FREE_BYTES_MIN = 256 * 1024 * 1024, /* the store comes first, and stops at a quarter */
+	FILES_DISK_FREE_NODES_MIN = 1000,             /* files that the disk can still take: the store's, too */
+	FILES_FLUSH_BYTES         = 8 * 1024 * 1024,  /* on their way to the disk while more comes */
 
 	/* the pool */
 	POOL_WORKERS_MAX          = 512,

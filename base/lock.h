@@ -40,6 +40,7 @@
 	X(LOCK_STORE_SYNC,  "store/results: work for the results thread") \
 	X(LOCK_STORE_QUEUE, "store/writer: operations waiting for a commit") \
 	X(LOCK_STORE_READ,  "store/readers: the pool of read-only connections") \
+	X(LOCK_FILES,       "base/files: names given to files and taken, one at a time") \
 	X(LOCK_LEAF,        "innermost: short helpers that call nothing")
 /* clang-format on */
 

@@ -68,7 +68,7 @@ bool run_memory(struct run *run, unsigned lane, int64_t bytes);
 /* A folder that goes with the job; made at the first call.  Borrowed. */
 int run_scratch(struct run *run, const char **ret_dir, struct err *err);
 
-/* The named files of the house, to read (base/files.h). */
+/* The named files of the house, to read (base/files.h) and to write (base/upload.h). */
 struct files *run_files(const struct run *run);
 
 /* Bytes that are kept with the job until it is deleted, equal ones once: their name is
