@@ -40,6 +40,9 @@ static inline size_t utf8_span(const char *at, const char *end)
 	return 4;
 }
 
+/* Bytes of the text's longest well-formed beginning. */
+size_t utf8_good(const char *text, size_t len);
+
 /* Bytes of the text's beginning, at most `max`, that do not end inside a sequence. */
 static inline size_t utf8_cut(const char *text, size_t len, size_t max)
 {

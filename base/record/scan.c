@@ -49,6 +49,7 @@ struct object {
 
 struct scanner {
 	const struct fields *fields;
+	bool by_line;
 
 	/* of the record in hand */
 	const char *text, *at, *end;
@@ -89,12 +90,20 @@ static bool mistake_at(struct scanner *scanner, const char *at, const char *fmt,
 	return false;
 }
 
+static bool at_end(const struct scanner *scanner, const char *at)
+{
+	if (at == scanner->end)
+		return true;
+	at += *at == '\r' && at + 1 < scanner->end;
+	return scanner->by_line && *at == '\n';
+}
+
 static bool expected(struct scanner *scanner, const char *what)
 {
 	const char *at = scanner->at;
 	unsigned char found = at < scanner->end ? (unsigned char)*at : 0;
 
-	if (at == scanner->end)
+	if (at_end(scanner, at))
 		return mistake_at(scanner, at, "expected %s but the record ends", what);
 	if (found > ' ' && found < 0x7F)
 		return mistake_at(scanner, at, "expected %s but found '%c'", what, found);
@@ -159,7 +168,7 @@ static bool special_scan(struct scanner *scanner)
 {
 	size_t span;
 
-	if (scanner->at == scanner->end)
+	if (at_end(scanner, scanner->at))
 		return expected(scanner, "'\"'");
 	if (*scanner->at == '\\')
 		return escape_scan(scanner);
@@ -211,10 +220,15 @@ static bool at_byte(const struct scanner *scanner, char byte)
 	return scanner->at < scanner->end && *scanner->at == byte;
 }
 
+/* `ret` NULL: it is looked over only.  What is wrong is found by looking over, too. */
 static bool number_scan(struct scanner *scanner, struct value *ret)
 {
-	const char *start = scanner->at;
+	const char *end = ret ? value_number_scan(scanner->at, scanner->end, ret) : NULL;
 
+	if (end) {
+		scanner->at = end;
+		return true;
+	}
 	scanner->at += *scanner->at == '-';
 	if (at_byte(scanner, '0'))
 		scanner->at++;
@@ -231,8 +245,6 @@ static bool number_scan(struct scanner *scanner, struct value *ret)
 		if (!digits_scan(scanner))
 			return false;
 	}
-	if (ret)
-		value_number_read(ret, start, (size_t)(scanner->at - start));
 	return true;
 }
 
@@ -387,8 +399,10 @@ static void shape_learn(struct scanner *scanner)
 
 static void blanks_skip(struct scanner *scanner)
 {
-	while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\n' ||
-					      *scanner->at == '\r' || *scanner->at == '\t'))
+	/* the most texts have none */
+	while (scanner->at < scanner->end && (unsigned char)*scanner->at <= ' ' &&
+	       (*scanner->at == ' ' || *scanner->at == '\t' || *scanner->at == '\r' ||
+		(*scanner->at == '\n' && !scanner->by_line)))
 		scanner->at++;
 }
 
@@ -543,6 +557,11 @@ void scanner_free(struct scanner *scanner)
 	free(scanner);
 }
 
+void scanner_by_line(struct scanner *scanner)
+{
+	scanner->by_line = true;
+}
+
 static void scan_begin(struct scanner *scanner, const char *text, size_t len)
 {
 	scanner->text = scanner->at = text;
@@ -556,6 +575,14 @@ static void scan_begin(struct scanner *scanner, const char *text, size_t len)
 		arena_clear(&scanner->decoded);
 	if (scanner->hashing)
 		names_drop(&scanner->hashed, 0);
+}
+
+/* A record was good. */
+static void scan_end(struct scanner *scanner)
+{
+	if (!scanner->in_shape ||
+	    (scanner->name_count > scanner->shape_count && !scanner->shape_cut))
+		shape_learn(scanner);
 }
 
 int scan(struct scanner *scanner, const char *text, size_t len, struct value *values,
@@ -574,8 +601,19 @@ int scan(struct scanner *scanner, const char *text, size_t len, struct value *va
 		expected(scanner, "the end of the record");
 		return -1;
 	}
-	if (!scanner->in_shape ||
-	    (scanner->name_count > scanner->shape_count && !scanner->shape_cut))
-		shape_learn(scanner);
+	scan_end(scanner);
+	return 0;
+}
+
+int scan_first(struct scanner *scanner, const char *text, size_t len, struct value *values,
+	       size_t *ret_len, struct scan_mistake *ret_mistake)
+{
+	scan_begin(scanner, text, len);
+	scanner->values = values;
+	scanner->mistake = ret_mistake;
+	if (!value_scan(scanner, &scanner->fields->root))
+		return -1;
+	*ret_len = (size_t)(scanner->at - text);
+	scan_end(scanner);
 	return 0;
 }

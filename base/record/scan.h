@@ -33,4 +33,12 @@ void scanner_free(struct scanner *scanner);
 int scan(struct scanner *scanner, const char *text, size_t len, struct value *values,
 	 struct scan_mistake *ret_mistake);
 
+/* Scans the value that `text` begins with; *ret_len: its bytes.  Values that are not found stay
+ * as they are.  What begins to be wrong at the end of the text may be right with more of it. */
+int scan_first(struct scanner *scanner, const char *text, size_t len, struct value *values,
+	       size_t *ret_len, struct scan_mistake *ret_mistake);
+
+/* From now on a line end is no blank: it ends the record. */
+void scanner_by_line(struct scanner *scanner);
+
 #endif

@@ -175,6 +175,47 @@ static const char *number_end(const char *at, const char *end)
 	return at;
 }
 
+static const char *digits_gather(const char *at, const char *end, uint64_t *number)
+{
+	unsigned digit;
+
+	for (; at < end && (digit = (unsigned)*at - '0') <= 9; at++)
+		*number = *number * 10 + digit;
+	return at;
+}
+
+/* One pass for most numbers: those of few digits and no exponent. */
+const char *value_number_scan(const char *at, const char *end, struct value *ret_value)
+{
+	enum { FEW_DIGITS = 18 };
+	const char *start = at, *digits = at + (at < end && *at == '-'), *point = NULL;
+	uint64_t number = 0;
+
+	at = digits_gather(digits, end, &number);
+	if (at == digits || (*digits == '0' && at > digits + 1))
+		return NULL;
+	if (at < end && *at == '.') {
+		point = at + 1;
+		at = digits_gather(point, end, &number);
+	}
+	if (at == point || at - digits > FEW_DIGITS || number > WHOLE_MAX ||
+	    (at < end && (*at == 'e' || *at == 'E')) || (number == 0 && digits > start)) {
+		at = number_end(start, end);
+		if (at)
+			value_number_read(ret_value, start, (size_t)(at - start));
+		return at;
+	}
+	ret_value->at = start;
+	ret_value->len = (size_t)(at - start);
+	ret_value->kind = point ? VALUE_DOUBLE : VALUE_INT;
+	if (point)
+		ret_value->number =
+			(digits > start ? -(double)number : (double)number) / powers[at - point];
+	else
+		ret_value->integer = digits > start ? -(int64_t)number : (int64_t)number;
+	return at;
+}
+
 bool value_number_parse(const char *text, size_t len, struct value *ret_value)
 {
 	const char *end = text + len;
@@ -185,11 +226,8 @@ bool value_number_parse(const char *text, size_t len, struct value *ret_value)
 		end--;
 	if (end - text > 1 && *text == '+' && text[1] != '-')
 		text++;
-	if (number_end(text, end) != end || text == end)
-		return false;
 	*ret_value = (struct value){0};
-	value_number_read(ret_value, text, (size_t)(end - text));
-	return true;
+	return value_number_scan(text, end, ret_value) == end && text < end;
 }
 
 /* ---- writing numbers ---- */

@@ -61,6 +61,9 @@ static inline bool value_is_number(const struct value *value)
 /* Reads the text of a number (well-formed by RFC 8259) into kind and union. */
 void value_number_read(struct value *value, const char *at, size_t len);
 
+/* Reads the number that begins at `at`, by JSON's grammar; behind it, or NULL: there is none. */
+const char *value_number_scan(const char *at, const char *end, struct value *ret_value);
+
 /* Reads any text as a number: the whole of it, by JSON's grammar, blanks around it and
  * a leading '+' allowed, as CSV fields need it.  False: it is none. */
 bool value_number_parse(const char *text, size_t len, struct value *ret_value);
