@@ -34,7 +34,7 @@ enum {
 	SCHEMA_BYTES_MAX          = 16 * 1024 * 1024, /* a thousand members compile to 400 KiB */
 	SCHEMA_WORK_MAX           = 20 * 1000 * 1000, /* steps a record, 10 to 50 ns each; one of 16 MiB has 8 million values */
 	SCHEMA_DEPTH_MAX          = 512,              /* the check recurses, 400 bytes each: a $ref for each of 128 levels */
-	SCHEMA_REPORT_BYTES_MAX   = 1024,             /* violations of one record; an item error shows 400 */
+	SCHEMA_REPORT_BYTES_MAX   = 8 * 1024,         /* violations of one record, one with a whole pattern; an error shows 400 */
 	SPEC_MISTAKES_MAX         = 100,              /* enough to mend a spec in one go */
 	SPEC_MISTAKES_BYTES_MAX   = 1024 * 1024,      /* 100 with pointer, detail, hint and source */
 	SPEC_POINTER_BYTES_MAX    = 1024,             /* a deeper place is named by what is around it */

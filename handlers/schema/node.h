@@ -2,7 +2,7 @@
 /* node.h - a schema, compiled: what the files of this room share.
  *
  *   schema_plan.c, keyword*.c  JSON into nodes      schema_refs.c   $ref into pointers
- *   schema_check.c             nodes against values  shape.c         what `format` means
+ *   schema_check.c, check*.c   nodes against values  shape.c         what `format` means
  *   schema_value.c             equality of values
  */
 #ifndef HANDLERS_SCHEMA_NODE_H

@@ -7,103 +7,65 @@
  */
 #include "handlers/schema/schema.h"
 
-#include "base/buf.h"
 #include "base/limits.h"
-#include "base/record/walk.h"
 #include "base/utf8.h"
-#include "handlers/schema/node.h"
+#include "handlers/schema/check.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct schema_scratch {
-	struct buf left, right; /* decoded texts */
-	struct buf name;	/* the same, while a violation is told */
-	struct buf report;
-	struct pattern_scratch *patterns;
-};
+static bool members_check(struct checking *checking, const struct schema *schema,
+			  const struct value *values);
 
-/* One record on its way through the nodes. */
-struct checking {
-	struct schema_scratch *scratch;
-	int64_t work; /* goes down */
-	unsigned depth;
-	unsigned violations;
-	bool silent;  /* inside anyOf and its kin */
-	bool stopped; /* *err says why */
-	struct err *err;
-};
-
-/* Where a value stands: a list from the inside out. */
-struct place {
-	const struct place *parent; /* NULL: the record */
-	const struct value *name;   /* NULL: an element */
-	size_t index;
-};
-
-static bool node_check(struct checking *checking, const struct schema_node *node,
-		       const struct value *value, const struct place *place);
-
-/* ---- telling ---- */
-
-static void name_print(const struct value *name, struct buf *scratch, struct buf *into)
+struct schema_scratch *schema_scratch_new(void)
 {
-	size_t len;
-	const char *text;
+	struct schema_scratch *scratch = calloc(1, sizeof(*scratch));
 
-	buf_clear(scratch);
-	text = value_text(name, scratch, &len);
-	for (size_t i = 0; text && i < len; i++) {
-		if (text[i] == '~' || text[i] == '/')
-			buf_add_text(into, text[i] == '~' ? "~0" : "~1");
-		else
-			buf_add_byte(into, text[i]);
-	}
+	if (!scratch)
+		return NULL;
+	buf_init(&scratch->left, RECORD_BYTES_MAX);
+	buf_init(&scratch->right, RECORD_BYTES_MAX);
+	buf_init(&scratch->name, RECORD_BYTES_MAX);
+	buf_init(&scratch->report, SCHEMA_REPORT_BYTES_MAX);
+	scratch->patterns = pattern_scratch_new();
+	if (scratch->patterns)
+		return scratch;
+	schema_scratch_free(scratch);
+	return NULL;
 }
 
-static void place_print(const struct checking *checking, const struct place *place)
+void schema_scratch_free(struct schema_scratch *scratch)
 {
-	struct buf *report = &checking->scratch->report;
-
-	if (!place->parent)
+	if (!scratch)
 		return;
-	place_print(checking, place->parent);
-	buf_add_byte(report, '/');
-	if (place->name)
-		name_print(place->name, &checking->scratch->name, report);
-	else
-		buf_add_int(report, (int64_t)place->index);
+	buf_done(&scratch->left);
+	buf_done(&scratch->right);
+	buf_done(&scratch->name);
+	buf_done(&scratch->report);
+	pattern_scratch_free(scratch->patterns);
+	free(scratch);
 }
 
-/* Always false, so that a check can return it. */
-PRINTF(3, 4)
-static bool violation(struct checking *checking, const struct place *place, const char *fmt, ...)
+int schema_check(const struct schema *schema, struct schema_scratch *scratch,
+		 const struct value *values, struct err *err)
 {
-	struct buf *report = &checking->scratch->report;
-	va_list args;
+	struct checking checking = {.scratch = scratch, .work = SCHEMA_WORK_MAX, .err = err};
+	struct place top = {0};
+	bool fits;
 
-	if (checking->silent)
-		return false;
-	if (checking->violations++ > 0)
-		buf_add_text(report, "; ");
-	if (place->parent) {
-		place_print(checking, place);
-		buf_add_text(report, ": ");
-	}
-	va_start(args, fmt);
-	buf_vprintf(report, fmt, args);
-	va_end(args);
-	return false;
-}
-
-static bool stop(struct checking *checking, enum err_code code, const char *why)
-{
-	if (!checking->stopped)
-		err_set(checking->err, code, "%s", why);
-	checking->stopped = true;
-	return false;
+	if (scratch->report.len > 0)
+		buf_clear(&scratch->report);
+	fits = schema->flat ? members_check(&checking, schema, values)
+			    : node_check(&checking, schema->root, &values[schema->whole], &top);
+	if (!checking.stopped && checking.work < 0)
+		check_stop(&checking, ERR_LIMIT, "checking it takes too many steps");
+	if (checking.stopped)
+		return -1;
+	if (fits)
+		return 0;
+	return err_set(err, ERR_INVALID_RECORD, "%s", buf_text(&scratch->report));
 }
 
 /* ---- texts ---- */
@@ -115,20 +77,6 @@ static int64_t code_points(const char *text, size_t len)
 	for (size_t i = 0; i < len; i++)
 		count += !utf8_continues((unsigned char)text[i]);
 	return count;
-}
-
-/* 1: found, 0: not, -1: stopped. */
-static int pattern_finds(struct checking *checking, const struct schema_pattern *pattern,
-			 const char *text, size_t len)
-{
-	const struct span *spans;
-	struct err err;
-	int rc = pattern_search(pattern->pattern, checking->scratch->patterns, text, len, 0, &spans,
-				&err);
-
-	if (rc < 0)
-		stop(checking, err.code == ERR_INVALID_SPEC ? ERR_LIMIT : err.code, err.detail);
-	return rc;
 }
 
 static bool text_check(struct checking *checking, const struct schema_node *node,
@@ -144,7 +92,7 @@ static bool text_check(struct checking *checking, const struct schema_node *node
 	buf_clear(&checking->scratch->left);
 	text = value_text(value, &checking->scratch->left, &len);
 	if (!text)
-		return stop(checking, ERR_NO_MEMORY, "no memory for a text");
+		return check_stop(checking, ERR_NO_MEMORY, "no memory for a text");
 	checking->work -= (int64_t)(len / 16);
 	length = code_points(text, len);
 	if (node->shape && !shape_fits(node->shape, text, len))
@@ -198,230 +146,6 @@ static bool number_check(struct checking *checking, const struct schema_node *no
 	if (!isnan(node->multiple_of) && !value_is_multiple(value, node->multiple_of))
 		fits = bound_told(checking, place, value, "no multiple of", node->multiple_of);
 	return fits;
-}
-
-/* ---- arrays ---- */
-
-/* Each with each: a thousand elements are half a million comparisons, within the work. */
-static bool items_unique(struct checking *checking, const struct value *array,
-			 const struct place *place)
-{
-	struct equality equality = {.left = &checking->scratch->left,
-				    .right = &checking->scratch->right,
-				    .work = &checking->work};
-	struct value name, a, b;
-	struct walk walk, rest;
-	size_t i = 0;
-
-	walk_begin(&walk, array);
-	for (; walk_next(&walk, &name, &a); i++) {
-		size_t j = i + 1;
-
-		for (rest = walk; checking->work >= 0 && walk_next(&rest, &name, &b); j++) {
-			if (value_same(&equality, &a, &b))
-				return violation(checking, place, "elements %zu and %zu are equal",
-						 i, j);
-		}
-	}
-	return true;
-}
-
-static bool contains_check(struct checking *checking, const struct schema_node *node, int64_t found,
-			   const struct place *place)
-{
-	int64_t least = node->contains_min >= 0 ? node->contains_min : 1;
-
-	if (found < least)
-		return violation(checking, place, "contains %lld fitting elements, fewer than %lld",
-				 (long long)found, (long long)least);
-	if (node->contains_max >= 0 && found > node->contains_max)
-		return violation(checking, place, "contains %lld fitting elements, more than %lld",
-				 (long long)found, (long long)node->contains_max);
-	return true;
-}
-
-static bool fits_silently(struct checking *checking, const struct schema_node *node,
-			  const struct value *value, const struct place *place)
-{
-	bool silent = checking->silent, fits;
-
-	checking->silent = true;
-	fits = node_check(checking, node, value, place);
-	checking->silent = silent;
-	return fits;
-}
-
-static bool array_check(struct checking *checking, const struct schema_node *node,
-			const struct value *value, const struct place *place)
-{
-	struct place here = {.parent = place};
-	struct value name, child;
-	struct walk walk;
-	int64_t found = 0, count;
-	bool fits = true;
-
-	walk_begin(&walk, value);
-	for (; !checking->stopped && walk_next(&walk, &name, &child); here.index++) {
-		const struct schema_node *item = here.index < node->first_items.count
-							 ? node->first_items.nodes[here.index]
-							 : node->items;
-
-		if (item && !node_check(checking, item, &child, &here))
-			fits = false;
-		if (node->contains && fits_silently(checking, node->contains, &child, &here))
-			found++;
-		checking->work--;
-	}
-	count = (int64_t)here.index;
-	if (node->items_min >= 0 && count < node->items_min)
-		fits = violation(checking, place, "has %lld elements, fewer than %lld",
-				 (long long)count, (long long)node->items_min);
-	if (node->items_max >= 0 && count > node->items_max)
-		fits = violation(checking, place, "has %lld elements, more than %lld",
-				 (long long)count, (long long)node->items_max);
-	if (node->contains && !contains_check(checking, node, found, place))
-		fits = false;
-	return (!node->unique || items_unique(checking, value, place)) && fits;
-}
-
-/* ---- objects ---- */
-
-static const struct schema_member *member_find(const struct schema_node *node, const char *name,
-					       size_t len)
-{
-	size_t low = 0, high = node->member_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct schema_member *member = &node->members[middle];
-		int order = member->len != len ? (member->len < len ? -1 : 1)
-					       : memcmp(member->name, name, len);
-
-		if (order == 0)
-			return member;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-/* One member of an object; *ret_required: it is one that must be there. */
-static bool member_check(struct checking *checking, const struct schema_node *node,
-			 const struct value *child, const struct place *here, bool *ret_required)
-{
-	struct value text = {.kind = VALUE_TEXT, .form = TEXT_DECODED};
-	const struct schema_member *member;
-	bool fits = true, known = false;
-	size_t len;
-	char *own = NULL;
-	const char *name = value_text(here->name, &checking->scratch->left, &len);
-
-	if (!name)
-		return stop(checking, ERR_NO_MEMORY, "no memory for a name");
-	if (here->name->form == TEXT_ESCAPED) { /* the scratch is used again below */
-		own = malloc(len + 1);
-		if (!own)
-			return stop(checking, ERR_NO_MEMORY, "no memory for a name");
-		name = memcpy(own, name, len);
-	}
-	member = member_find(node, name, len);
-	*ret_required = member && member->required;
-	if (member && member->node) {
-		known = true;
-		fits = node_check(checking, member->node, child, here);
-	}
-	for (const struct schema_pattern *pattern = node->pattern_members; pattern;
-	     pattern = pattern->sibling) {
-		if (pattern_finds(checking, pattern, name, len) == 1) {
-			known = true;
-			fits &= node_check(checking, pattern->node, child, here);
-		}
-	}
-	if (!known && node->additional) {
-		if (node->additional->never)
-			fits = violation(checking, here, "is not among the properties");
-		else
-			fits &= node_check(checking, node->additional, child, here);
-	}
-	text.at = name;
-	text.len = len;
-	if (node->names && !fits_silently(checking, node->names, &text, here))
-		fits = violation(checking, here, "is a name that propertyNames does not allow");
-	free(own);
-	return fits;
-}
-
-static bool required_told(struct checking *checking, const struct schema_node *node,
-			  const struct value *object, const struct place *place)
-{
-	for (size_t i = 0; i < node->member_count; i++) {
-		const struct schema_member *member = &node->members[i];
-
-		if (member->required && walk_member(object, member->name).kind == VALUE_MISSING) {
-			struct value name = {.kind = VALUE_TEXT,
-					     .form = TEXT_DECODED,
-					     .at = member->name,
-					     .len = member->len};
-			struct place there = {.parent = place, .name = &name};
-
-			violation(checking, &there, "is missing");
-		}
-	}
-	return false;
-}
-
-static bool dependencies_check(struct checking *checking, const struct schema_node *node,
-			       const struct value *object, const struct place *place)
-{
-	bool fits = true;
-
-	for (size_t i = 0; i < node->dependency_count; i++) {
-		const struct schema_dependency *dependency = &node->dependencies[i];
-
-		if (walk_member(object, dependency->name).kind == VALUE_MISSING)
-			continue;
-		if (dependency->node && !node_check(checking, dependency->node, object, place))
-			fits = false;
-		for (size_t k = 0; dependency->needs && dependency->needs[k]; k++) {
-			if (walk_member(object, dependency->needs[k]).kind == VALUE_MISSING)
-				fits = violation(checking, place, "has '%s', but not '%s'",
-						 dependency->name, dependency->needs[k]);
-		}
-	}
-	return fits;
-}
-
-static bool object_check(struct checking *checking, const struct schema_node *node,
-			 const struct value *value, const struct place *place)
-{
-	struct value name, child;
-	struct place here = {.parent = place, .name = &name};
-	size_t required = 0;
-	int64_t count = 0;
-	struct walk walk;
-	bool fits = true;
-
-	walk_begin(&walk, value);
-	for (; !checking->stopped && walk_next(&walk, &name, &child); count++) {
-		bool needed = false;
-
-		buf_clear(&checking->scratch->left);
-		if (!member_check(checking, node, &child, &here, &needed))
-			fits = false;
-		required += needed;
-		checking->work--;
-	}
-	if (required < node->required_count)
-		fits = required_told(checking, node, value, place);
-	if (node->members_min >= 0 && count < node->members_min)
-		fits = violation(checking, place, "has %lld members, fewer than %lld",
-				 (long long)count, (long long)node->members_min);
-	if (node->members_max >= 0 && count > node->members_max)
-		fits = violation(checking, place, "has %lld members, more than %lld",
-				 (long long)count, (long long)node->members_max);
-	return dependencies_check(checking, node, value, place) && fits;
 }
 
 /* ---- any value ---- */
@@ -498,7 +222,7 @@ static size_t fitting(struct checking *checking, const struct schema_list *list,
 	size_t count = 0;
 
 	for (size_t i = 0; i < list->count && count < enough && !checking->stopped; i++)
-		count += fits_silently(checking, list->nodes[i], value, place);
+		count += node_fits(checking, list->nodes[i], value, place);
 	return count;
 }
 
@@ -523,10 +247,10 @@ static bool applied_check(struct checking *checking, const struct schema_node *n
 			fits = violation(checking, place, "fits %s of the %zu of oneOf",
 					 count ? "more than one" : "none", node->one.count);
 	}
-	if (node->negated && fits_silently(checking, node->negated, value, place))
+	if (node->negated && node_fits(checking, node->negated, value, place))
 		fits = violation(checking, place, "fits what it must not");
 	if (node->when) {
-		const struct schema_node *branch = fits_silently(checking, node->when, value, place)
+		const struct schema_node *branch = node_fits(checking, node->when, value, place)
 							   ? node->then
 							   : node->otherwise;
 
@@ -555,18 +279,17 @@ static bool value_check(struct checking *checking, const struct schema_node *nod
 	}
 }
 
-/* When the check was stopped the answer is of no use. */
-static bool node_check(struct checking *checking, const struct schema_node *node,
-		       const struct value *value, const struct place *place)
+bool node_check(struct checking *checking, const struct schema_node *node,
+		const struct value *value, const struct place *place)
 {
 	bool fits = true;
 
 	if (node->never)
 		return violation(checking, place, "must not be there");
 	if (--checking->work < 0)
-		return stop(checking, ERR_LIMIT, "checking it takes too many steps");
+		return check_stop(checking, ERR_LIMIT, "checking it takes too many steps");
 	if (checking->depth >= SCHEMA_DEPTH_MAX)
-		return stop(checking, ERR_LIMIT, "checking it goes too deep");
+		return check_stop(checking, ERR_LIMIT, "checking it goes too deep");
 	checking->depth++;
 	if (node->types && !(node->types & value_types(value, node->types)))
 		fits = type_told(checking, node, value, place);
@@ -610,53 +333,27 @@ static bool members_check(struct checking *checking, const struct schema *schema
 	return fits;
 }
 
-/* ---- public ---- */
-
-struct schema_scratch *schema_scratch_new(void)
+bool node_fits(struct checking *checking, const struct schema_node *node, const struct value *value,
+	       const struct place *place)
 {
-	struct schema_scratch *scratch = calloc(1, sizeof(*scratch));
+	bool silent = checking->silent, fits;
 
-	if (!scratch)
-		return NULL;
-	buf_init(&scratch->left, RECORD_BYTES_MAX);
-	buf_init(&scratch->right, RECORD_BYTES_MAX);
-	buf_init(&scratch->name, RECORD_BYTES_MAX);
-	buf_init(&scratch->report, SCHEMA_REPORT_BYTES_MAX);
-	scratch->patterns = pattern_scratch_new();
-	if (scratch->patterns)
-		return scratch;
-	schema_scratch_free(scratch);
-	return NULL;
+	checking->silent = true;
+	fits = node_check(checking, node, value, place);
+	checking->silent = silent;
+	return fits;
 }
 
-void schema_scratch_free(struct schema_scratch *scratch)
+int pattern_finds(struct checking *checking, const struct schema_pattern *pattern, const char *text,
+		  size_t len)
 {
-	if (!scratch)
-		return;
-	buf_done(&scratch->left);
-	buf_done(&scratch->right);
-	buf_done(&scratch->name);
-	buf_done(&scratch->report);
-	pattern_scratch_free(scratch->patterns);
-	free(scratch);
-}
+	const struct span *spans;
+	struct err err;
+	int rc = pattern_search(pattern->pattern, checking->scratch->patterns, text, len, 0, &spans,
+				&err);
 
-int schema_check(const struct schema *schema, struct schema_scratch *scratch,
-		 const struct value *values, struct err *err)
-{
-	struct checking checking = {.scratch = scratch, .work = SCHEMA_WORK_MAX, .err = err};
-	struct place top = {0};
-	bool fits;
-
-	if (scratch->report.len > 0)
-		buf_clear(&scratch->report);
-	fits = schema->flat ? members_check(&checking, schema, values)
-			    : node_check(&checking, schema->root, &values[schema->whole], &top);
-	if (!checking.stopped && checking.work < 0)
-		stop(&checking, ERR_LIMIT, "checking it takes too many steps");
-	if (checking.stopped)
-		return -1;
-	if (fits)
-		return 0;
-	return err_set(err, ERR_INVALID_RECORD, "%s", buf_text(&scratch->report));
+	if (rc < 0)
+		check_stop(checking, err.code == ERR_INVALID_SPEC ? ERR_LIMIT : err.code,
+			   err.detail);
+	return rc;
 }
