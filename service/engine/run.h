@@ -251,7 +251,7 @@ struct run {
 	int64_t items GUARDED_BY(lock); /* shown, over all attempts */
 	int64_t items_failed GUARDED_BY(lock);
 	int64_t failed_by[ERR_CODES] GUARDED_BY(lock); /* of items_failed, those that are listed */
-	int64_t *counts GUARDED_BY(lock); /* shown, over all attempts */
+	int64_t *counts GUARDED_BY(lock);	       /* shown, over all attempts */
 	unsigned counts_count GUARDED_BY(lock);
 	int64_t result_bytes GUARDED_BY(lock);
 	int64_t done GUARDED_BY(lock), total GUARDED_BY(lock);
@@ -329,7 +329,8 @@ void told_show_locked(struct run *run, struct told *told, size_t bytes, int64_t 
 /* run_count.c */
 void counts_save_locked(struct run *run, struct told *told) REQUIRES(run->lock);
 void counts_unsave_locked(struct run *run, struct told *told) REQUIRES(run->lock);
-bool counts_show_locked(struct run *run, struct told *told) REQUIRES(run->lock); /* what was saved */
+bool counts_show_locked(struct run *run, struct told *told)
+	REQUIRES(run->lock);				      /* what was saved */
 void counts_left_locked(struct run *run) REQUIRES(run->lock); /* of earlier attempts */
 
 /* run_parts_end.c */

@@ -921,8 +921,8 @@ struct fake_run *fake_run_new(const struct fake_options *options)
 void fake_run_free(struct fake_run *fake)
 {
 	struct fake_seen *seen = &fake->seen;
-	struct told visible = {seen->items, seen->items_count, seen->failures,
-			       seen->failures_count, {0}};
+	struct told visible = {
+		seen->items, seen->items_count, seen->failures, seen->failures_count, {0}};
 
 	told_drop(&visible);
 	for (size_t i = 0; i < seen->parts; i++) {
