@@ -266,11 +266,11 @@ int store_job_list(struct store *store, const struct job_filter *filter, struct 
 	*ret_more = false;
 	if (filter->q && !pattern)
 		return err_set(err, ERR_BAD_PARAMETER, "q is too long");
-	db = reader_begin(store, err);
+	db = db_reader_begin(store, err);
 	if (db) {
 		rc = page_read(store, db, filter, pattern, ret_jobs, ret_count, ret_more, ret_after,
 			       err);
-		reader_end(store, db);
+		db_reader_end(store, db);
 	}
 	free(pattern);
 	while (rc && *ret_count > 0)

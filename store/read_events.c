@@ -299,7 +299,7 @@ static void events_drop(struct event *events, size_t *count)
 int store_events_read(struct store *store, const struct id *job, uint64_t after_seq, unsigned limit,
 		      struct event *ret_events, size_t *ret_count, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 	int rc;
 
 	*ret_count = 0;
@@ -309,7 +309,7 @@ int store_events_read(struct store *store, const struct id *job, uint64_t after_
 		rc = job_events_read(db, job, after_seq, limit, ret_events, ret_count, err);
 	else
 		rc = all_events_read(db, after_seq, limit, ret_events, ret_count, err);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	if (rc)
 		events_drop(ret_events, ret_count);
 	return rc;
@@ -319,7 +319,7 @@ int store_logs_read(struct store *store, const struct id *id, uint64_t after_seq
 		    struct event *ret_events, size_t *ret_count, struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	struct statement s;
 	bool failed = false;
 	int rc;
@@ -334,7 +334,7 @@ int store_logs_read(struct store *store, const struct id *id, uint64_t after_seq
 	while (!failed && (rc = statement_next(&s, err)) == 1)
 		row_read(&s, id, &ret_events[(*ret_count)++], &failed);
 	statement_end(&s);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	if (failed)
 		rc = no_memory(err);
 	if (rc)

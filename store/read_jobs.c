@@ -96,14 +96,14 @@ int job_load(struct db *db, const struct id *id, bool with_body, struct job *ret
 int store_job_get(struct store *store, const struct id *id, bool with_body, struct job *ret_job,
 		  struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 	int rc;
 
 	*ret_job = (struct job){0};
 	if (!db)
 		return -1;
 	rc = job_load(db, id, with_body, ret_job, err);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }
 
@@ -192,7 +192,7 @@ int store_attempts(struct store *store, const struct id *id, struct attempt **re
 		   size_t *ret_count, struct err *err)
 {
 	struct attempts attempts = {0};
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 	struct head head;
 	int rc;
 
@@ -205,7 +205,7 @@ int store_attempts(struct store *store, const struct id *id, struct attempt **re
 		rc = attempt_rows(db, head.num, &attempts, err);
 	if (rc == 0)
 		rc = attempt_of_job(&head, &attempts, err);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	if (rc) {
 		attempts_free(&attempts);
 		return -1;

@@ -28,13 +28,13 @@ static int head_read(struct db *db, const struct id *id, struct results_head *re
 int results_head(struct store *store, const struct id *id, struct results_head *ret_head,
 		 struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 	int rc;
 
 	if (!db)
 		return -1;
 	rc = head_read(db, id, ret_head, err);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }
 
@@ -107,7 +107,7 @@ static int file_read(const struct store *store, const struct id *id, int64_t off
 int store_results_read(struct store *store, const struct id *id, int64_t offset, char *into,
 		       size_t room, size_t *ret_len, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 	struct results_head head = {0};
 	int rc;
 
@@ -120,7 +120,7 @@ int store_results_read(struct store *store, const struct id *id, int64_t offset,
 		if (!head.filed)
 			rc = chunks_read(db, head.num, offset, into, room, ret_len, err);
 	}
-	reader_end(store, db);
+	db_reader_end(store, db);
 	if (rc == 0 && offset < head.bytes && head.filed)
 		rc = file_read(store, id, offset, into, room, ret_len, err);
 	return rc;
@@ -165,7 +165,7 @@ static int shown_find(struct db *db, const struct results_head *head, int64_t of
 int store_results_next(struct store *store, const struct id *id, int64_t *offset, char *into,
 		       size_t room, size_t *ret_len, struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 	struct results_head head = {0};
 	int64_t from = 0, to = 0;
 	int rc;
@@ -176,7 +176,7 @@ int store_results_next(struct store *store, const struct id *id, int64_t *offset
 	rc = head_read(db, id, &head, err);
 	if (rc == 0)
 		rc = shown_find(db, &head, *offset, &from, &to, err);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	if (rc)
 		return -1;
 	*offset = from;
@@ -191,7 +191,7 @@ int store_results_hidden(struct store *store, const struct id *id, int64_t *ret_
 			 struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	struct statement s;
 	int rc;
 
@@ -204,7 +204,7 @@ int store_results_hidden(struct store *store, const struct id *id, int64_t *ret_
 	if (rc == 0)
 		*ret_bytes = get_int(&s);
 	statement_end(&s);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }
 
@@ -246,7 +246,7 @@ int store_errors_read(struct store *store, const struct id *id, uint64_t after_s
 		      struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	struct statement s;
 	int rc;
 
@@ -267,7 +267,7 @@ int store_errors_read(struct store *store, const struct id *id, uint64_t after_s
 		(*ret_count)++;
 	}
 	statement_end(&s);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }
 
@@ -275,7 +275,7 @@ int store_errors_count(struct store *store, const struct id *id, int64_t ret_cou
 		       struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	struct statement s;
 	int rc;
 
@@ -290,6 +290,6 @@ int store_errors_count(struct store *store, const struct id *id, int64_t ret_cou
 		ret_counts[name ? err_by_name(name) : ERR_NONE] += get_int(&s);
 	}
 	statement_end(&s);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }

@@ -57,7 +57,7 @@ int store_parts_load(struct store *store, const struct id *id, enum part_state s
 		     struct arena *arena, struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	size_t room = *ret_count;
 	struct statement s;
 	int rc;
@@ -71,7 +71,7 @@ int store_parts_load(struct store *store, const struct id *id, enum part_state s
 	put_int(&s, state);
 	put_int(&s, (int64_t)room);
 	rc = parts_read(&s, ret_rows, ret_count, room, arena, err);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }
 
@@ -199,7 +199,7 @@ int store_parts_window(struct store *store, const struct id *id, int64_t now_ms,
 		       struct err *err)
 {
 	struct parts_window w = {
-		.db = reader_begin(store, err),
+		.db = db_reader_begin(store, err),
 		.now_ms = now_ms,
 		.rows = ret_rows,
 		.room = *ret_count,
@@ -213,7 +213,7 @@ int store_parts_window(struct store *store, const struct id *id, int64_t now_ms,
 	rc = job_number(w.db, id, &w.num, err);
 	if (rc == 0)
 		rc = window_fill(&w, err);
-	reader_end(store, w.db);
+	db_reader_end(store, w.db);
 	*ret_count = rc ? 0 : w.count;
 	return rc;
 }
@@ -221,7 +221,7 @@ int store_parts_window(struct store *store, const struct id *id, int64_t now_ms,
 int store_parts_summary(struct store *store, const struct id *id, struct parts_summary *ret,
 			struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 	struct statement s;
 	int64_t num;
 	int rc;
@@ -243,7 +243,7 @@ int store_parts_summary(struct store *store, const struct id *id, struct parts_s
 		ret->next_due_ms = get_int(&s);
 		statement_end(&s);
 	}
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }
 
@@ -251,7 +251,7 @@ int store_part_result(struct store *store, const struct id *id, const char *key,
 		      int64_t *ret_offset, int64_t *ret_len, struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	struct statement s;
 	int rc;
 
@@ -268,7 +268,7 @@ int store_part_result(struct store *store, const struct id *id, const char *key,
 		*ret_len = get_int(&s);
 	}
 	statement_end(&s);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -277,7 +277,7 @@ int store_parts_keys(struct store *store, const struct id *id,
 		     void *ctx, struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	struct statement s;
 	int rc;
 
@@ -296,7 +296,7 @@ int store_parts_keys(struct store *store, const struct id *id,
 		}
 	}
 	statement_end(&s);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }
 
@@ -348,13 +348,13 @@ int store_checkpoints(struct store *store, const struct id *id, struct checkpoin
 		      size_t *ret_count, struct arena *arena, struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	int rc;
 
 	*ret_count = 0;
 	if (!db)
 		return -1;
 	rc = checkpoints_read(db, num, ret_rows, ret_count, arena, err);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }

@@ -30,7 +30,7 @@ static void slot_give(struct store *store, int slot, bool open)
 	cond_signal(&store->reader_free);
 }
 
-struct db *reader_begin(struct store *store, struct err *err)
+struct db *db_reader_begin(struct store *store, struct err *err)
 {
 	struct db *db;
 	bool open;
@@ -56,7 +56,7 @@ struct db *reader_begin(struct store *store, struct err *err)
 	return db;
 }
 
-void reader_end(struct store *store, struct db *db)
+void db_reader_end(struct store *store, struct db *db)
 {
 	int slot = (int)(db - store->readers);
 	struct err ignored;
@@ -97,13 +97,13 @@ int job_number(struct db *db, const struct id *id, int64_t *ret_num, struct err 
 	return rc < 0 ? -1 : 0;
 }
 
-struct db *reader_begin_job(struct store *store, const struct id *id, int64_t *ret_num,
+struct db *db_reader_of_job(struct store *store, const struct id *id, int64_t *ret_num,
 			    struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 
 	if (db && job_number(db, id, ret_num, err)) {
-		reader_end(store, db);
+		db_reader_end(store, db);
 		return NULL;
 	}
 	return db;

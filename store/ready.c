@@ -175,13 +175,13 @@ int store_ready_load(struct store *store, enum job_priority priority, size_t lim
 	w->ctx = ctx;
 	w->jobs = ret_jobs;
 	w->limit = limit;
-	w->db = reader_begin(store, err);
+	w->db = db_reader_begin(store, err);
 	if (w->db) {
 		turn_get(store, priority, from);
 		rc = sources_find(w, from, err);
 		if (rc == 0)
 			rc = window_fill(w, err);
-		reader_end(store, w->db);
+		db_reader_end(store, w->db);
 	}
 	if (rc == 0 && w->sources_count > 0)
 		turn_set(store, priority, w->sources[w->sources_count - 1].key);

@@ -310,7 +310,7 @@ static int directory_sync(const struct store *store, struct err *err)
 static int chunks_move(struct store *store, const struct id *id, int fd, struct err *err)
 {
 	int64_t num;
-	struct db *db = reader_begin_job(store, id, &num, err);
+	struct db *db = db_reader_of_job(store, id, &num, err);
 	struct statement s;
 	int rc;
 
@@ -328,7 +328,7 @@ static int chunks_move(struct store *store, const struct id *id, int fd, struct 
 			break;
 	}
 	statement_end(&s);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc ? -1 : directory_sync(store, err);
 }
 

@@ -196,11 +196,11 @@ enum { EVENT_RECORD_BYTES = ID_BYTES + 8 + 1 + 1 + 2, EVENT_BORN = 0x80 };
 
 /* A read-only connection with a snapshot, to be given back soon; waits for a free
  * one.  NULL and *err. */
-struct db *reader_begin(struct store *store, struct err *err);
+struct db *db_reader_begin(struct store *store, struct err *err);
 /* The same for what belongs to a job: its number, or NULL and ERR_NOT_FOUND. */
-struct db *reader_begin_job(struct store *store, const struct id *id, int64_t *ret_num,
+struct db *db_reader_of_job(struct store *store, const struct id *id, int64_t *ret_num,
 			    struct err *err);
-void reader_end(struct store *store, struct db *db);
+void db_reader_end(struct store *store, struct db *db);
 void readers_close(struct store *store);
 int job_read(struct statement *s, struct job *ret_job, int64_t *ret_num, struct err *err);
 int job_load(struct db *db, const struct id *id, bool with_body, struct job *ret_job,

@@ -238,7 +238,7 @@ int store_kv_each(struct store *store, const char *space,
 		  int (*each)(void *ctx, const char *key, const void *value, size_t len), void *ctx,
 		  struct err *err)
 {
-	struct db *db = reader_begin(store, err);
+	struct db *db = db_reader_begin(store, err);
 	struct statement s;
 	int rc;
 
@@ -257,6 +257,6 @@ int store_kv_each(struct store *store, const char *space,
 		}
 	}
 	statement_end(&s);
-	reader_end(store, db);
+	db_reader_end(store, db);
 	return rc;
 }
