@@ -39,6 +39,9 @@ struct plan;
 
 const struct plan *run_plan(const struct run *run);
 const struct id *run_job_id(const struct run *run);
+/* What scripts see as `ctx`: a JSON object with `job` (its id), `request_id` (of the submit, or
+ * null) and `params` (the envelope's, byte for byte, or {}).  As buf_add(). */
+int run_context(const struct run *run, struct buf *into);
 unsigned run_attempt(const struct run *run);	   /* from 1 */
 unsigned run_lanes_for_cpu(const struct run *run); /* lanes that make sense for CPU-bound work */
 

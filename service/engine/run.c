@@ -14,6 +14,8 @@
  */
 #include "service/engine/run.h"
 
+#include "base/json.h"
+#include "base/record/walk.h"
 #include "service/engine/engine_core.h"
 
 #include <assert.h>
@@ -36,6 +38,28 @@ const struct plan *run_plan(const struct run *run)
 const struct id *run_job_id(const struct run *run)
 {
 	return &run->id;
+}
+
+int run_context(const struct run *run, struct buf *into)
+{
+	const struct job *job = &run->task->job;
+	struct json_out out = JSON_OUT(into);
+	struct value envelope, params;
+	char id[ID_TEXT_LEN + 1];
+
+	/* The body was checked at submit; its params never went through cJSON. */
+	value_read(job->body, strlen(job->body), &envelope);
+	params = walk_member(&envelope, "params");
+	id_format(&run->id, id);
+	json_out_object(&out, NULL);
+	json_out_text(&out, "job", id);
+	json_out_text(&out, "request_id", job->request_id);
+	if (params.kind == VALUE_OBJECT)
+		json_out_raw(&out, "params", params.at, params.len);
+	else
+		json_out_raw(&out, "params", "{}", 2);
+	json_out_end(&out, '}');
+	return buf_ok(into) ? 0 : -1;
 }
 
 unsigned run_attempt(const struct run *run)

@@ -93,7 +93,7 @@ const struct param envelope_params[] = {
 	 .summary = "How long the job is kept after its end: a duration, or \"forever\""},
 	{.name = "depends_on", .kind = PARAM_LATER, .summary = "Jobs that must complete first"},
 	{.name = "callback", .kind = PARAM_LATER, .summary = "A URL that is told of the end"},
-	{.name = "params", .kind = PARAM_LATER, .summary = "Values for the scripts of the job"},
+	{.name = "params", .kind = PARAM_OBJECT, .summary = "Values for the scripts of the job: ctx.params"},
 	{0},
 };
 /* clang-format on */

@@ -249,7 +249,6 @@ def test_a_mistake_in_a_selector_is_shown_in_its_line(jobs):
 @pytest.mark.parametrize("job, pointer", [
     (envelope(depends_on=[NOBODY]), "/depends_on"),
     (envelope(callback={"url": "https://a.example/"}), "/callback"),
-    (envelope(params={}), "/params"),
     ({"type": "scrape", "spec": {"urls": ["http://a.example/"], "download": {}}}, "/spec/download"),
 ])
 def test_members_that_are_not_built_yet_say_so(jobs, job, pointer):

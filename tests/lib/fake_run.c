@@ -220,6 +220,13 @@ const struct id *run_job_id(const struct run *run)
 	return &run->id;
 }
 
+int run_context(const struct run *run, struct buf *into)
+{
+	const char *context = fake_of(run)->options.context;
+
+	return buf_add_text(into, context ? context : "{\"params\":{}}");
+}
+
 unsigned run_attempt(const struct run *run)
 {
 	return run->attempt;

@@ -34,6 +34,7 @@ struct fake_options {
 	bool disk_full;		 /* for bodies */
 	int64_t memory_max;	 /* for run_memory(); 0: no bound */
 	const struct permits *permits;
+	const char *context;	   /* for run_context(); NULL: {"params":{}} */
 	struct files *files;	   /* for run_files(); a handler that has none must not ask */
 	const char *other_results; /* of any other job; NULL: there is none */
 	/* Serves run_fetch(): the result (fake_answer(), fake_refusal()).  NULL: all fetches

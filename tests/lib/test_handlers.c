@@ -103,6 +103,30 @@ const struct handler handler_noop = {
 	.step = noop_step,
 };
 
+/* ---- context ---- */
+
+static enum step context_step(struct run *run, void *state, unsigned phase, unsigned lane,
+			      struct err *err)
+{
+	struct buf context = BUF(JOB_SUMMARY_BYTES_MAX);
+	enum step step = STEP_DONE;
+
+	(void)state;
+	(void)phase;
+	(void)lane;
+	if (run_context(run, &context) || run_summary(run, context.data, context.len, err))
+		step = STEP_FAIL;
+	buf_done(&context);
+	return step;
+}
+
+const struct handler handler_context = {
+	.name = "context",
+	.summary = "Says what scripts see",
+	.params = params,
+	.step = context_step,
+};
+
 /* ---- frontier: a tree of parts, each found `fan` times ---- */
 
 static bool key_add(struct run *run, unsigned lane, unsigned number, enum run_answer *ret,

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 extern const struct handler handler_noop;     /* one lane, one step, a summary */
+extern const struct handler handler_context;  /* its summary is what run_context() says */
 extern const struct handler handler_frontier; /* parts that find parts, many twice */
 extern const struct handler handler_ordered;  /* four lanes, parts of uneven length, in order */
 extern const struct handler handler_merge;    /* lanes add up with checkpoints, then one merges */
@@ -25,8 +26,8 @@ extern const struct handler handler_endless;  /* "spin", "wait" or "hold" until 
 extern const struct handler handler_timers;   /* lanes that wake each other and wait on timers */
 
 #define TEST_HANDLERS                                                                              \
-	&handler_endless, &handler_failing, &handler_flaky, &handler_frontier, &handler_half,      \
-		&handler_merge, &handler_noop, &handler_ordered, &handler_timers
+	&handler_context, &handler_endless, &handler_failing, &handler_flaky, &handler_frontier,   \
+		&handler_half, &handler_merge, &handler_noop, &handler_ordered, &handler_timers
 
 const struct handler *test_handler(const char *name);
 

@@ -104,6 +104,28 @@ static void test_frontier_of_a_million_parts_takes_each_once(void **state)
 	munmap(test_part_runs, bytes);
 }
 
+static void test_params_reach_a_run_byte_for_byte(void **state)
+{
+	/* An integer beyond 2^53, an escape and a double keep their spelling on the way. */
+	struct house *house = *state;
+	char expected[200], text[ID_TEXT_LEN + 1];
+	struct job job;
+	struct id id;
+
+	house_open(house);
+	id = house_submit(house, "{\"type\":\"context\",\"spec\":{},\"params\": "
+				 "{\"n\":9007199254740993,\"t\":\"\\u00e9\",\"d\":1.50}}");
+	job = house_wait_end(house, &id);
+	id_format(&id, text);
+	snprintf(expected, sizeof(expected),
+		 "{\"job\":\"%s\",\"request_id\":null,\"params\":"
+		 "{\"n\":9007199254740993,\"t\":\"\\u00e9\",\"d\":1.50}}",
+		 text);
+	assert_string_equal(job.summary, expected);
+	job_done(&job);
+	house_close(house);
+}
+
 static void test_output_of_four_lanes_is_in_part_order(void **state)
 {
 	/* Parts of uneven length on four lanes: items as one lane would emit them. */
@@ -325,6 +347,8 @@ int main(void)
 			test_killed_daemon_goes_on_and_repeats_nothing_that_was_committed, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(test_killed_sum_counts_each_part_once, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_params_reach_a_run_byte_for_byte, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_output_of_four_lanes_is_in_part_order, setup,
 						teardown),
