@@ -249,11 +249,12 @@ enum {
 	MAPREDUCE_MEMORY_MIN      = 1024 * 1024,      /* below, every block would be spilled */
 	MAPREDUCE_MEMORY_GIB_MAX  = 1024,             /* nobody asks for more by mistake */
 	MAPREDUCE_BLOB_BYTES_MAX  = 4 * 1024 * 1024,  /* a lane's checkpoint; larger states are sealed in files */
+	MAPREDUCE_CHUNK_MIN       = 64 * 1024,        /* smaller ones cost more than they hold */
+	MAPREDUCE_CHUNK_MAX       = 1024 * 1024 * 1024, /* larger ones leave lanes idle at the end */
+	MAPREDUCE_LANES_MAX       = 62,               /* LANES_MAX, without the input's own */
 	MAPREDUCE_STEP_US         = 5 * 1000,         /* a step: short enough for fairness, long enough to pay */
 	MAPREDUCE_SAVE_MS         = 1500,             /* between checkpoints of a lane: with the commit, 2 s are repeated */
-	RANGE_CHUNK_NUMBERS       = 1 << 22,          /* a few milliseconds of work */
 	RANGE_SLICE_NUMBERS       = 1 << 20,          /* a kernel's one call: 2^20 squares fit 128 bits */
-	RANGE_CHUNKS_MAX          = 4096,             /* parts of one range: larger chunks beyond 2^34 numbers */
 
 	/* HTML */
 	HTML_BYTES_MAX            = 10 * 1024 * 1024,

@@ -38,18 +38,16 @@ enum kernel_food {
 
 /* count numbers: from, from + step, … */
 struct number_run {
-	int64_t from, step;
-	uint64_t count;
+	int64_t from, step, count;
 };
 
 struct kernel_planner {
 	const struct json *spec; /* the whole, checked against its table */
 	const struct json *map;
-	struct fields *fields; /* the paths that rows should have */
+	const struct json *range; /* of the input; NULL: it is none */
+	struct fields *fields;	  /* the paths that rows should have */
 	struct planner *planner;
-	struct number_run range; /* of a range; count 0 for other inputs */
-	enum kernel_food food;	 /* what the input gives */
-	int64_t memory_bytes;	 /* the job's budget */
+	int64_t memory_bytes; /* the job's budget */
 };
 
 struct kernel_lane {
@@ -60,9 +58,12 @@ struct kernel_lane {
 	uint64_t seed;	      /* of hashes: the same for all lanes and attempts of a job */
 };
 
-/* Where a batch of rows comes from, and who hears of rows that cannot be added. */
+/* Some rows, and who hears of those that cannot be added. */
 struct kernel_batch {
-	uint64_t sequence; /* of the first row, among all records of the job */
+	const struct rows *rows;
+	const uint32_t *pick; /* the rows to add, growing; NULL: all */
+	size_t picked;
+	uint64_t sequence; /* of row 0, among all records of the job: + i for row i */
 	void (*failed)(void *ctx, size_t row, const struct err *err);
 	void *ctx;
 };
@@ -81,8 +82,7 @@ struct kernel {
 
 	int (*add_range)(void *state, const struct number_run *run, struct err *err);
 	int (*add_bytes)(void *state, const char *bytes, size_t len, struct err *err);
-	int (*add_rows)(void *state, struct rows *rows, const struct kernel_batch *batch,
-			struct err *err);
+	int (*add_rows)(void *state, const struct kernel_batch *batch, struct err *err);
 	/* Gives memory back when the state has outgrown its share; may block on a disk. */
 	bool (*is_full)(const void *state);
 	int (*spill)(void *state, struct err *err);

@@ -18,18 +18,14 @@ struct primes_state {
 
 static void *primes_plan(struct kernel_planner *planner)
 {
-	const struct number_run *range = &planner->range;
 	struct primes_plan *plan = calloc(1, sizeof(*plan));
 
 	if (!plan)
 		return NULL;
-	if (range->step != 1) {
+	if (spec_int(planner->range, "step", 1) != 1)
 		mistake_add(planner->planner->mistakes, "/spec/input/range/step", "out-of-range",
 			    "count_primes counts in ranges whose step is 1");
-		free(plan);
-		return NULL;
-	}
-	plan->to = range->from + (int64_t)range->count - 1;
+	plan->to = spec_int(planner->range, "to", 0);
 	return plan;
 }
 
@@ -63,7 +59,7 @@ static int primes_add(void *ctx, const struct number_run *run, struct err *err)
 		state->sieve = sieve_new(state->to, err);
 	if (!state->sieve)
 		return -1;
-	state->count += sieve_count(state->sieve, run->from, run->from + (int64_t)run->count - 1);
+	state->count += sieve_count(state->sieve, run->from, run->from + run->count - 1);
 	return 0;
 }
 

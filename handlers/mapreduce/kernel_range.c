@@ -32,7 +32,7 @@ static int count_add(void *state, const struct number_run *run, struct err *err)
 	struct range_sum *sum = state;
 
 	(void)err;
-	whole_add(&sum->sum, (__int128)run->count);
+	whole_add(&sum->sum, run->count);
 	return 0;
 }
 
@@ -43,7 +43,7 @@ static int sum_add(void *state, const struct number_run *run, struct err *err)
 	__int128 total = 0;
 
 	(void)err;
-	for (uint64_t i = 0; i < run->count; i++, number += run->step)
+	for (int64_t i = 0; i < run->count; i++, number += run->step)
 		total += number;
 	whole_add(&sum->sum, total);
 	return 0;
@@ -55,7 +55,7 @@ static int squares_add(void *state, const struct number_run *run, struct err *er
 	struct range_sum *sum = state;
 	int64_t a = run->from, step = run->step;
 	__int128 total[4] = {0};
-	uint64_t i = 0;
+	int64_t i = 0;
 
 	(void)err;
 	assert(run->count <= SLICE_MAX);

@@ -14,10 +14,15 @@
 #include "handlers/mapreduce/mapreduce.h"
 #include "handlers/mapreduce/plan.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COVERED_FIRST = 64, BLOB_VERSION = 1 };
+enum {
+	COVERED_FIRST = 64,
+	BLOB_VERSION = 1,
+	SEQUENCE_SHIFT = 40, /* records of one chunk: no chunk has 2^40 of them */
+};
 
 /* Before the kernel's bytes in a checkpoint. */
 struct blob_head {
@@ -44,6 +49,7 @@ int mapper_init(struct mapper *mapper, const struct mapreduce *job, unsigned lan
 
 void mapper_done(struct mapper *mapper, const struct mapreduce *job)
 {
+	portion_close(mapper->chunk);
 	if (mapper->state)
 		job->plan->kernel->lane_free(mapper->state);
 	free(mapper->covered);
@@ -92,6 +98,7 @@ static enum step checkpoint(struct mapreduce *job, unsigned lane, struct err *er
 	return STEP_MORE;
 }
 
+/* The chunk is added to the end. */
 static int cover(struct mapper *mapper, struct err *err)
 {
 	if (mapper->covered_count == mapper->covered_room) {
@@ -103,37 +110,107 @@ static int cover(struct mapper *mapper, struct err *err)
 		mapper->covered = grown;
 		mapper->covered_room = room;
 	}
-	mapper->covered[mapper->covered_count++] = mapper->chunk.part->number;
-	mapper->chunk.part = NULL;
+	mapper->covered[mapper->covered_count++] = portion_part(mapper->chunk)->number;
+	portion_close(mapper->chunk);
+	mapper->chunk = NULL;
 	mapper->counts.chunks++;
 	return 0;
 }
 
 /* ---- adding ---- */
 
-static int range_slice(struct mapreduce *job, struct mapper *mapper, struct err *err)
+/* What the kernel has outgrown goes to the disk. */
+static int relieve(struct mapreduce *job, struct mapper *mapper, struct err *err)
 {
-	struct number_run *rest = &mapper->chunk.rest;
+	const struct kernel *kernel = job->plan->kernel;
+	int rc;
+
+	if (!kernel->is_full || !kernel->is_full(mapper->state))
+		return 0;
+	run_block_begin(job->run);
+	rc = kernel->spill(mapper->state, err);
+	run_block_end(job->run);
+	return rc;
+}
+
+static enum run_answer range_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
+	struct number_run *rest = &mapper->rest;
 	struct number_run slice = *rest;
 
-	slice.count = MIN(slice.count, (uint64_t)RANGE_SLICE_NUMBERS);
+	if (rest->count == 0)
+		return RUN_END;
+	slice.count = MIN(slice.count, RANGE_SLICE_NUMBERS);
 	if (job->plan->kernel->add_range(mapper->state, &slice, err))
-		return -1;
-	rest->from += (int64_t)slice.count * rest->step;
+		return RUN_ERROR;
+	rest->from += slice.count * rest->step;
 	rest->count -= slice.count;
-	mapper->counts.records += (int64_t)slice.count;
-	atomic_fetch_add_explicit(&job->done, (int64_t)slice.count, memory_order_relaxed);
-	return rest->count == 0 ? cover(mapper, err) : 0;
+	mapper->counts.records += slice.count;
+	atomic_fetch_add_explicit(&job->numbers, slice.count, memory_order_relaxed);
+	return RUN_OK;
 }
+
+static enum run_answer bytes_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
+	const char *bytes;
+	size_t len;
+	enum run_answer answer = input_bytes(mapper->chunk, &bytes, &len, err);
+
+	if (answer == RUN_OK && (job->plan->kernel->add_bytes(mapper->state, bytes, len, err) ||
+				 relieve(job, mapper, err)))
+		return RUN_ERROR;
+	return answer;
+}
+
+static enum run_answer rows_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
+	uint64_t number = portion_part(mapper->chunk)->number;
+	struct rows rows;
+	struct kernel_batch batch = {.rows = &rows,
+				     .sequence = number << SEQUENCE_SHIFT | (uint64_t)mapper->rows};
+	enum run_answer answer = input_rows(mapper->chunk, &rows, err);
+
+	if (answer != RUN_OK)
+		return answer;
+	mapper->rows += (int64_t)rows.count;
+	mapper->counts.records += (int64_t)rows.count;
+	if (job->plan->kernel->add_rows(mapper->state, &batch, err) || relieve(job, mapper, err))
+		return RUN_ERROR;
+	return answer;
+}
+
+/* Adds some of the chunk; RUN_END: there is no more of it. */
+static enum run_answer slice_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
+	enum run_answer answer;
+	int64_t mark;
+
+	if (job->plan->kernel->food & KERNEL_RANGE)
+		return range_add(job, mapper, err);
+	answer = job->plan->kernel->food & KERNEL_BYTES ? bytes_add(job, mapper, err)
+							: rows_add(job, mapper, err);
+	mark = portion_mark(mapper->chunk);
+	mapper->counts.bytes += mark - mapper->mark;
+	mapper->mark = mark;
+	return answer;
+}
+
+/* ---- the step ---- */
 
 /* Claims a chunk; STEP_MORE: there is one. */
 static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct mapper *mapper = job->mappers[lane];
+	struct input_range range;
 	enum step step;
 
-	switch (chunk_next(job->chunks, lane, &mapper->chunk, err)) {
+	switch (input_next(job->input, lane, &mapper->chunk, err)) {
 	case RUN_OK:
+		mapper->rows = 0;
+		mapper->mark = portion_mark(mapper->chunk);
+		if (portion_range(mapper->chunk, &range))
+			mapper->rest = (struct number_run){
+				.from = range.first, .step = range.step, .count = range.count};
 		return STEP_MORE;
 	case RUN_END:
 		return STEP_DONE;
@@ -142,7 +219,7 @@ static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 	default:
 		break;
 	}
-	if (mapper->covered_count == 0 || !chunks_all_found(job->chunks))
+	if (mapper->covered_count == 0 || !atomic_load(&job->all_found))
 		return STEP_WAIT;
 	step = checkpoint(job, lane, err);
 	return step == STEP_MORE ? claim(job, lane, err) : step;
@@ -151,51 +228,78 @@ static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 /* Lane 0 finds the chunks of all; the others wait for parts meanwhile. */
 static enum step feed(struct mapreduce *job, unsigned lane, struct err *err)
 {
-	if (chunks_all_found(job->chunks))
-		return STEP_MORE;
-	switch (chunks_feed(job->chunks, lane, err)) {
+	switch (input_feed(job->input, lane, err)) {
 	case RUN_ERROR:
 		return STEP_FAIL;
+	case RUN_OK:
+		return STEP_MORE;
 	case RUN_END:
-		/* Those that saw no chunk look again: now it is the end. */
+		/* Those that saw no chunk look again: now they finish what they have. */
+		atomic_store(&job->all_found, true);
 		for (unsigned i = 1; i < job->mappers_count; i++)
 			run_wake(job->run, i);
-		return STEP_MORE;
+		return STEP_DONE;
 	default:
-		return STEP_MORE;
+		return STEP_WAIT;
 	}
 }
 
-static enum step add(struct mapreduce *job, unsigned lane, struct err *err)
+static enum step map(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct mapper *mapper = job->mappers[lane];
 	int64_t until_us = clock_us() + MAPREDUCE_STEP_US;
-	enum step step;
 
 	do {
-		step = mapper->chunk.part ? STEP_MORE : claim(job, lane, err);
+		enum run_answer answer;
+		enum step step = mapper->chunk ? STEP_MORE : claim(job, lane, err);
+
 		if (step != STEP_MORE)
 			return step;
-		if (range_slice(job, mapper, err))
+		answer = slice_add(job, mapper, err);
+		if (answer == RUN_ERROR || (answer == RUN_END && cover(mapper, err)))
 			return STEP_FAIL;
+		if (answer == RUN_LATER || answer == RUN_FULL)
+			return STEP_WAIT;
 	} while (clock_us() < until_us && !run_cancelled(job->run));
 	if (clock_ms() - mapper->saved_ms < MAPREDUCE_SAVE_MS)
 		return STEP_MORE;
 	return checkpoint(job, lane, err);
 }
 
+static void progress_tell(struct mapreduce *job)
+{
+	bool all;
+	int64_t known = input_bytes_known(job->input, &all);
+	int64_t done = job->left_done + input_bytes_read(job->input) + atomic_load(&job->numbers);
+
+	run_progress(job->run, MIN(done, known), all ? known : -1, "map");
+}
+
+static void completions_take(struct mapreduce *job, unsigned lane)
+{
+	struct completion completion;
+
+	while (run_completion(job->run, lane, &completion)) {
+		bool taken = input_completion(job->input, &completion);
+
+		assert(taken); /* the job itself starts nothing */
+	}
+}
+
 enum step mapper_step(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct mapper *mapper = job->mappers[lane];
 	int64_t cpu_us = clock_thread_cpu_us();
-	enum step step = lane == 0 ? feed(job, lane, err) : STEP_MORE;
+	bool feeds = lane == 0 && !atomic_load(&job->all_found);
+	enum step fed = STEP_DONE, step;
 
-	if (step == STEP_MORE)
-		step = add(job, lane, err);
-	if (step == STEP_WAIT && lane == 0 && !chunks_all_found(job->chunks))
+	completions_take(job, lane);
+	if (feeds)
+		fed = feed(job, lane, err);
+	step = fed == STEP_FAIL ? STEP_FAIL : map(job, lane, err);
+	if (step == STEP_WAIT && fed == STEP_MORE)
 		step = STEP_MORE;
 	mapper->counts.cpu_us += clock_thread_cpu_us() - cpu_us;
-	run_progress(job->run, atomic_load_explicit(&job->done, memory_order_relaxed), job->total,
-		     "map");
+	progress_tell(job);
 	return step;
 }

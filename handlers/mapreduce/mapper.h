@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mapper.h - one lane of the map phase: claims chunks and adds them to its kernel's state.
+/* mapper.h - one lane of the map phase: claims portions of the input, its chunks, and adds them
+ * to its kernel's state.
  *
  * What the lane has added since its last checkpoint is lost in a crash, and its chunks are done
  * again: so a chunk is finished only by the checkpoint that covers it, and that is made every
@@ -11,7 +12,8 @@
 #ifndef HANDLERS_MAPREDUCE_MAPPER_H
 #define HANDLERS_MAPREDUCE_MAPPER_H
 
-#include "handlers/mapreduce/chunks.h"
+#include "handlers/input/input.h"
+#include "handlers/mapreduce/kernel.h"
 
 struct mapreduce;
 
@@ -21,9 +23,12 @@ struct map_counts {
 };
 
 struct mapper {
-	void *state; /* the kernel's */
-	struct chunk chunk;
-	uint64_t *covered; /* numbers of parts that are added, and not in a checkpoint yet */
+	void *state;		/* the kernel's */
+	struct portion *chunk;	/* NULL: none is claimed */
+	struct number_run rest; /* of a chunk of a range: what is still to be added */
+	int64_t rows;		/* of the chunk, so far */
+	int64_t mark;		/* of the chunk: where it was when bytes were counted last */
+	uint64_t *covered;	/* numbers of parts that are added, and not in a checkpoint yet */
 	size_t covered_count, covered_room;
 	int64_t saved_ms; /* the last checkpoint */
 	struct map_counts counts;

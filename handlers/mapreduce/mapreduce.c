@@ -23,7 +23,7 @@ static void mapreduce_close(void *state)
 			free(job->mappers[i]);
 		}
 	free(job->mappers);
-	chunks_free(job->chunks);
+	input_free(job->input);
 	free(job);
 }
 
@@ -34,16 +34,16 @@ static unsigned lanes_wanted(struct run *run, const struct plan *plan)
 	struct run_left left;
 
 	run_left(run, &left);
-	wanted = chunks_lanes(plan, wanted);
 	for (unsigned i = 0; i < left.checkpoints; i++) {
 		const void *blob;
 		unsigned lane;
 		size_t len;
 
 		run_left_checkpoint(run, i, &lane, &blob, &len);
-		wanted = MAX(wanted, lane + 1);
+		if (lane != INPUT_LANE)
+			wanted = MAX(wanted, lane + 1);
 	}
-	return MIN(MAX(wanted, 1), (unsigned)LANES_MAX);
+	return MIN(MAX(wanted, 1), (unsigned)MAPREDUCE_LANES_MAX);
 }
 
 static int mappers_open(struct mapreduce *job, struct err *err)
@@ -72,9 +72,13 @@ static int checkpoints_load(struct mapreduce *job, struct err *err)
 		size_t len;
 
 		run_left_checkpoint(job->run, i, &lane, &blob, &len);
+		if (lane == INPUT_LANE)
+			continue;
 		if (mapper_load(job->mappers[lane], job, blob, len, err))
 			return -1;
-		atomic_fetch_add(&job->done, job->mappers[lane]->counts.records);
+		job->left_done += job->plan->kernel->food & KERNEL_RANGE
+					  ? job->mappers[lane]->counts.records
+					  : job->mappers[lane]->counts.bytes;
 	}
 	return 0;
 }
@@ -90,9 +94,8 @@ static int mapreduce_open(struct run *run, const struct plan *plan, void **ret_s
 	job->plan = plan;
 	job->opened_ms = clock_ms();
 	job->mappers_count = lanes_wanted(run, plan);
-	job->total = (int64_t)plan->range.count;
-	if (chunks_open(run, plan, &job->chunks, err) || mappers_open(job, err) ||
-	    checkpoints_load(job, err)) {
+	if (input_open(run, plan->input, &plan->fields, plan->chunk_bytes, &job->input, err) ||
+	    mappers_open(job, err) || checkpoints_load(job, err)) {
 		mapreduce_close(job);
 		return -1;
 	}

@@ -16,11 +16,12 @@
 struct mapreduce {
 	struct run *run;
 	const struct plan *plan;
-	struct chunks *chunks;
+	struct input *input;
 	uint64_t seed;
 	int64_t opened_ms;
-	int64_t total;	      /* numbers or bytes; -1: not known */
-	_Atomic int64_t done; /* of total; written by all lanes, read for progress: relaxed */
+	int64_t left_done;	 /* bytes or numbers that earlier attempts had in checkpoints */
+	_Atomic int64_t numbers; /* of a range; written by all lanes, read for progress: relaxed */
+	_Atomic bool all_found;	 /* chunks; written by lane 0, read by all; news come with a wake */
 	unsigned mappers_count;
 	struct mapper **mappers; /* each in memory of its own: lanes share no cache line */
 };

@@ -3,39 +3,12 @@
 #include "handlers/mapreduce/plan.h"
 
 #include "base/limits.h"
+#include "handlers/input/input.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- the table ---- */
-
-static const struct param range_params[] = {
-	{.name = "from", .kind = PARAM_INT, .required = true, .summary = "The first number"},
-	{.name = "to", .kind = PARAM_INT, .required = true, .summary = "The last one, included"},
-	{.name = "step",
-	 .kind = PARAM_INT,
-	 .min = 1,
-	 .max = 9007199254740992.0,
-	 .preset = "1",
-	 .summary = "From one number to the next"},
-	{0},
-};
-
-static const struct param input_params_now[] = {
-	{.name = "range",
-	 .kind = PARAM_OBJECT,
-	 .required = true,
-	 .members = range_params,
-	 .summary = "Integers that need no file"},
-	{.name = "items", .kind = PARAM_LATER},
-	{.name = "file", .kind = PARAM_LATER},
-	{.name = "files", .kind = PARAM_LATER},
-	{.name = "url", .kind = PARAM_LATER},
-	{.name = "urls", .kind = PARAM_LATER},
-	{.name = "job", .kind = PARAM_LATER},
-	{.name = "generate", .kind = PARAM_LATER},
-	{0},
-};
 
 static const struct param map_params[] = {
 	{.name = "builtin",
@@ -54,7 +27,7 @@ const struct param mapreduce_params[] = {
 	{.name = "input",
 	 .kind = PARAM_OBJECT,
 	 .required = true,
-	 .members = input_params_now,
+	 .members = input_params,
 	 .summary = "What is read"},
 	{.name = "map",
 	 .kind = PARAM_OBJECT,
@@ -65,7 +38,11 @@ const struct param mapreduce_params[] = {
 	{.name = "sort", .kind = PARAM_LATER},
 	{.name = "limit", .kind = PARAM_LATER},
 	{.name = "on_error", .kind = PARAM_LATER},
-	{.name = "chunk_size", .kind = PARAM_LATER},
+	{.name = "chunk_size",
+	 .kind = PARAM_SIZE,
+	 .min = MAPREDUCE_CHUNK_MIN,
+	 .max = MAPREDUCE_CHUNK_MAX,
+	 .summary = "About so much of the input is one chunk; without it the input decides"},
 	{.name = "memory",
 	 .kind = PARAM_SIZE,
 	 .min = MAPREDUCE_MEMORY_MIN,
@@ -75,32 +52,10 @@ const struct param mapreduce_params[] = {
 	{.name = "workers",
 	 .kind = PARAM_INT,
 	 .min = 1,
-	 .max = LANES_MAX,
+	 .max = MAPREDUCE_LANES_MAX,
 	 .summary = "Lanes; one for each CPU without it. The answer is the same"},
 	{0},
 };
-
-/* ---- the input ---- */
-
-static void range_read(const struct json *range, struct plan *plan, struct mistakes *mistakes)
-{
-	int64_t from = spec_int(range, "from", 0), to = spec_int(range, "to", 0);
-	int64_t step = spec_int(range, "step", 1);
-
-	if (to < from) {
-		mistake_hint(mistakes,
-			     mistake_add(mistakes, "/spec/input/range/to", "out-of-range",
-					 "the range ends before it begins"),
-			     "from is the smaller one");
-		return;
-	}
-	plan->range = (struct number_run){
-		.from = from, .step = step, .count = (uint64_t)((to - from) / step) + 1};
-	/* Few enough parts, and none so small that it costs more than its numbers. */
-	plan->chunk_numbers = MAX((uint64_t)RANGE_CHUNK_NUMBERS,
-				  (plan->range.count + RANGE_CHUNKS_MAX - 1) / RANGE_CHUNKS_MAX);
-	plan->food = KERNEL_RANGE;
-}
 
 /* ---- the kernel ---- */
 
@@ -132,17 +87,19 @@ static void kernel_read(const struct json *spec, struct planner *planner, struct
 	struct kernel_planner kernel_planner = {
 		.spec = spec,
 		.map = map,
+		.range = json_get(json_get(spec, "input"), "range"),
 		.fields = &plan->fields,
 		.planner = planner,
-		.range = plan->range,
-		.food = plan->food,
 		.memory_bytes = plan->memory_bytes,
 	};
 
-	plan->kernel = kernel_find(name, plan->food);
+	plan->kernel = kernel_find(name, kernel_planner.range ? KERNEL_RANGE | KERNEL_ROWS
+							      : KERNEL_BYTES | KERNEL_ROWS);
 	if (!plan->kernel) {
-		mistake_add(planner->mistakes, "/spec/map/builtin", "conflict",
-			    "%s cannot read this input", name);
+		mistake_hint(planner->mistakes,
+			     mistake_add(planner->mistakes, "/spec/map/builtin", "conflict",
+					 "%s cannot read this input", name),
+			     "docs/MAPREDUCE.md says what each kernel reads");
 		return;
 	}
 	strays_tell(plan->kernel, map, planner->mistakes);
@@ -154,18 +111,19 @@ static void kernel_read(const struct json *spec, struct planner *planner, struct
 
 int mapreduce_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)
 {
-	struct mistakes *mistakes = planner->mistakes;
 	struct plan *plan = calloc(1, sizeof(*plan));
 
 	if (!plan)
 		return -1;
 	fields_init(&plan->fields);
+	plan->chunk_bytes = spec_size(spec, "chunk_size", 0);
 	plan->memory_bytes = spec_size(spec, "memory", MAPREDUCE_MEMORY_PRESET);
 	plan->workers = (unsigned)spec_int(spec, "workers", 0);
-	range_read(json_get(json_get(spec, "input"), "range"), plan, mistakes);
-	if (mistakes->count == 0)
+	plan->input = input_plan_new(json_get(spec, "input"), "/spec/input", planner);
+	if (plan->input)
 		kernel_read(spec, planner, plan);
-	if (mistakes->count > 0 || (plan->kernel->plan && !plan->kernel_plan)) {
+	if (planner->mistakes->count > 0 || !plan->input ||
+	    (plan->kernel->plan && !plan->kernel_plan)) {
 		mapreduce_plan_free(plan);
 		return -1;
 	}
@@ -179,6 +137,7 @@ void mapreduce_plan_free(struct plan *plan)
 		return;
 	if (plan->kernel && plan->kernel->plan_free)
 		plan->kernel->plan_free(plan->kernel_plan);
+	input_plan_free(plan->input);
 	fields_done(&plan->fields);
 	free(plan);
 }

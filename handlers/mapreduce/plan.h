@@ -12,13 +12,12 @@
 
 struct plan {
 	const struct kernel *kernel;
-	void *kernel_plan;	 /* NULL: it needs none */
-	enum kernel_food food;	 /* what the kernel is given */
-	struct number_run range; /* of a range that the kernel reads as numbers */
-	uint64_t chunk_numbers;	 /* of it, in one chunk */
+	void *kernel_plan; /* NULL: it needs none */
+	struct fields fields;
+	struct input_plan *input;
+	int64_t chunk_bytes; /* 0: the input's own choice */
 	int64_t memory_bytes;
 	unsigned workers; /* lanes; 0: one for each CPU */
-	struct fields fields;
 };
 
 extern const struct param mapreduce_params[];
