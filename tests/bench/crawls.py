@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Measures of crawls: beside Scrapy and a bare prototype, and the memory they take."""
+"""Measures of crawls: beside Scrapy, Crawlee and a bare prototype, and the memory they take."""
 import json
 import math
+import os
+import subprocess
 import sys
+import tempfile
 import time
 
 import peers
@@ -29,7 +32,8 @@ def end(server, job):
 
 def crawl(_):
     """10,000 pages of 10 KB from one URL through their links, title and links of each kept:
-    durably, by Scrapy, and by curl multi and libxml2 from a list, kept nowhere."""
+    durably, by Scrapy and Crawlee (1,000 of them), and by curl multi and libxml2 from a list,
+    kept nowhere."""
     figures = {}
     with Web(PAGES) as web:
         site = f"http://127.0.0.1:{web.port}"
@@ -50,7 +54,22 @@ def crawl(_):
         figures["scrapy"] = peers.told(
             [sys.executable, f"{peers.HERE}/spider.py", f"http://127.0.0.1:{web.port}/0.html", "64"],
             120)["rate"]
+        if rate := crawlee(f"http://127.0.0.1:{web.port}/0.html"):
+            figures["crawlee"] = rate
     return figures
+
+
+def crawlee(seed):
+    """Its rate; None, and why, when it cannot be installed."""
+    home = f"{peers.BUILD}/crawlee"
+    try:
+        subprocess.run([f"{peers.HERE}/../tools/crawlee", home], check=True)
+    except (OSError, subprocess.SubprocessError) as failure:
+        print(f"crawlee is not measured: {failure}", flush=True)
+        return None
+    os.environ["CRAWLEE"] = home
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as items:
+        return peers.told(["node", f"{peers.HERE}/crawlee.mjs", seed, "64", items.name], 120)["rate"]
 
 
 def slow(_):
