@@ -31,6 +31,7 @@
 
 struct fetch_result;
 struct guard;
+struct id;
 struct json_out;
 struct run;
 
@@ -48,6 +49,9 @@ enum step {
 struct permits {
 	const struct guard *guard; /* which addresses */
 	bool insecure_tls;	   /* requests that verify no certificate */
+	/* Is there such a job?  NULL: nobody knows, or it may have gone since the submit. */
+	bool (*job_known)(void *ctx, const struct id *id);
+	void *ctx;
 };
 
 struct planner {

@@ -68,6 +68,19 @@ static int directories_make(struct daemon *daemon, const struct config *config, 
 
 /* ---- guard and tokens ---- */
 
+/* Only a job that is certainly not there is unknown. */
+static bool job_known(void *ctx, const struct id *id)
+{
+	const struct daemon *daemon = ctx;
+	struct job job;
+	struct err err;
+
+	if (store_job_get(daemon->api.store, id, false, &job, &err))
+		return err.code != ERR_NOT_FOUND;
+	job_done(&job);
+	return true;
+}
+
 static int guard_make(struct daemon *daemon, const struct config *config, struct err *err)
 {
 	daemon->guard = guard_new();
@@ -79,6 +92,8 @@ static int guard_make(struct daemon *daemon, const struct config *config, struct
 	daemon->permits = (struct permits){
 		.guard = daemon->guard,
 		.insecure_tls = config->allow_insecure_tls,
+		.job_known = job_known,
+		.ctx = daemon,
 	};
 	return 0;
 }

@@ -9,7 +9,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/record/walk.h"
+#include "handlers/handler.h"
 #include "handlers/scrape/field.h"
+#include "handlers/scrape/seeds.h"
 
 #include <string.h>
 
@@ -59,7 +61,7 @@ static void names_read(const struct json *names, const struct field_list *extrac
 }
 
 int compare_read(const struct json *spec, const struct field_list *extract, struct arena *arena,
-		 struct comparison *ret, struct mistakes *mistakes)
+		 struct comparison *ret, struct planner *planner)
 {
 	const struct json *since = json_get(spec, "if_changed_since");
 	const struct json *names = since ? json_get(since, "fields") : NULL;
@@ -67,13 +69,12 @@ int compare_read(const struct json *spec, const struct field_list *extract, stru
 
 	if (!since || json_kind(since) == JSON_NULL)
 		return 0;
-	if (id_parse(spec_text(since, "job", ""), &ret->job))
-		mistake_add(mistakes, "/spec/if_changed_since/job", "bad-id", "it is no job's id");
+	job_named(spec_text(since, "job", ""), "/spec/if_changed_since/job", planner, &ret->job);
 	ret->fields = arena_array(arena, room + 1, sizeof(*ret->fields));
 	if (!ret->fields)
 		return -1;
 	if (names)
-		names_read(names, extract, ret, mistakes);
+		names_read(names, extract, ret, planner->mistakes);
 	for (size_t i = 0; !names && i < extract->count; i++)
 		ret->fields[ret->fields_count++] = extract->at[i].name;
 	if (ret->fields_count == 0)

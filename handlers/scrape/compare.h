@@ -14,6 +14,7 @@
 struct arena;
 struct buf;
 struct field_list;
+struct planner;
 
 struct comparison {
 	struct id job;
@@ -24,7 +25,7 @@ struct comparison {
 extern const struct param compare_params[];
 /* 0, or -1 without memory; mistakes are added. */
 int compare_read(const struct json *spec, const struct field_list *extract, struct arena *arena,
-		 struct comparison *ret, struct mistakes *mistakes);
+		 struct comparison *ret, struct planner *planner);
 
 /* `before`: the line of the other job, len 0: it has none.  False: nothing has changed; else
  * the item, an object, has the member "change" now. */

@@ -24,14 +24,26 @@ const struct param from_params[] = {
 };
 /* clang-format on */
 
-void from_read(const struct json *spec, struct urls_from *ret, struct mistakes *mistakes)
+void job_named(const char *text, const char *pointer, struct planner *planner, struct id *ret)
+{
+	const struct permits *permits = planner->permits;
+
+	if (id_parse(text, ret))
+		mistake_add(planner->mistakes, pointer, "bad-id", "it is no job's id");
+	else if (permits && permits->job_known && !permits->job_known(permits->ctx, ret))
+		mistake_hint(planner->mistakes,
+			     mistake_add(planner->mistakes, pointer, "unknown-job",
+					 "there is no job %.*s", ID_TEXT_LEN, text),
+			     "GET /v1/jobs lists them");
+}
+
+void from_read(const struct json *spec, struct urls_from *ret, struct planner *planner)
 {
 	const struct json *from = json_get(spec, "urls_from");
 
 	if (!from || json_kind(from) == JSON_NULL)
 		return;
-	if (id_parse(spec_text(from, "job", ""), &ret->job))
-		mistake_add(mistakes, "/spec/urls_from/job", "bad-id", "it is no job's id");
+	job_named(spec_text(from, "job", ""), "/spec/urls_from/job", planner, &ret->job);
 	ret->field = spec_text(from, "field", "final_url");
 }
 

@@ -345,7 +345,7 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 	if (!plan)
 		return -1;
 	arena_init(&plan->arena, PLAN_BYTES_MAX);
-	from_read(spec, &plan->from, planner->mistakes);
+	from_read(spec, &plan->from, planner);
 	tls_check(spec, planner);
 	save_read(spec, &plan->save, planner->mistakes);
 	if (maps_read(spec, &plan->arena, &plan->maps, planner->mistakes) == 0 &&
@@ -353,7 +353,7 @@ int scrape_plan(const struct json *spec, struct planner *planner, struct plan **
 	    urls_read(json_get(spec, "urls"), plan, planner) == 0 &&
 	    fields_plan(json_get(spec, "extract"), "/spec/extract", &plan->arena, &plan->fields,
 			planner->mistakes) == 0 &&
-	    compare_read(spec, &plan->fields, &plan->arena, &plan->since, planner->mistakes) == 0 &&
+	    compare_read(spec, &plan->fields, &plan->arena, &plan->since, planner) == 0 &&
 	    headers_read(spec, plan, planner->mistakes) == 0 &&
 	    jar_plan(spec, plan, planner->mistakes, &plan->jar) == 0 &&
 	    planner->mistakes->count == 0) {

@@ -7,11 +7,16 @@
 #include "base/mistakes.h"
 #include "base/spec.h"
 
+struct planner;
+
 /* Whose results have URLs, and where in an item. */
 struct urls_from {
 	struct id job;
 	const char *field; /* NULL: nobody's */
 };
+
+/* The job that a spec names at the pointer. */
+void job_named(const char *text, const char *pointer, struct planner *planner, struct id *ret);
 
 /* Sitemaps, serialised. */
 struct map_list {
@@ -25,6 +30,6 @@ int maps_read(const struct json *spec, struct arena *arena, struct map_list *ret
 
 /* crawl_from.c */
 extern const struct param from_params[];
-void from_read(const struct json *spec, struct urls_from *ret, struct mistakes *mistakes);
+void from_read(const struct json *spec, struct urls_from *ret, struct planner *planner);
 
 #endif

@@ -83,12 +83,14 @@ struct engine_parts {
 /* Live news of a running job that the store does not have: false when it is not active. */
 struct engine_live {
 	int64_t done, total;
-	double rate;	   /* units/s; 0: unknown */
+	double rate;	   /* units/s, of late; 0: unknown */
+	double mean_rate;  /* the mean of all: rate.h */
 	const char *stage; /* a literal; NULL */
 	int64_t items_failed;
-	char waiting_reason[32];  /* "circuit-open", "throttled", "memory", … ; "": not waiting */
-	char waiting_host[272];	  /* HOST_KEY_BYTES_MAX, and the NUL */
+	char waiting_reason[32]; /* "circuit-open", "throttled", "memory", "job"; "": not waiting */
+	char waiting_host[272];	 /* HOST_KEY_BYTES_MAX, and the NUL */
 	int64_t waiting_until_ms; /* wall; 0: unknown */
+	struct id waiting_job;	  /* reason "job" */
 	struct engine_parts parts;
 };
 bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret);

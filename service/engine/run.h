@@ -32,6 +32,7 @@
 #include "handlers/run.h"
 #include "service/engine/engine.h"
 #include "service/engine/part_queue.h"
+#include "service/engine/rate.h"
 #include "service/engine/seen.h"
 
 #include <stdatomic.h>
@@ -259,7 +260,9 @@ struct run {
 	bool progress_news GUARDED_BY(lock);
 	bool progress_told GUARDED_BY(lock); /* by the handler, not counted from parts */
 	int64_t progress_ms GUARDED_BY(lock), progress_done GUARDED_BY(lock);
-	double rate GUARDED_BY(lock);
+	double rate GUARDED_BY(lock); /* of the last progress that was told */
+	struct rate_mean rates GUARDED_BY(lock);
+	struct id reads_job GUARDED_BY(lock); /* the job that it waits for; zero: none */
 	unsigned log_lines GUARDED_BY(lock);
 	int64_t memory GUARDED_BY(lock);
 	int64_t parts_all GUARDED_BY(lock), parts_finished GUARDED_BY(lock); /* at the end */

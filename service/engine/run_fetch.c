@@ -359,6 +359,7 @@ bool run_parked(struct run *run)
 
 void run_live_waiting(struct run *run, struct engine_live *ret)
 {
+	static const struct id none;
 	struct fetch_view first;
 
 	lock_take(&run->lock);
@@ -370,6 +371,9 @@ void run_live_waiting(struct run *run, struct engine_live *ret)
 			ret->waiting_until_ms = clock_wall_ms() + first.until_ms - clock_ms();
 	} else if (run->want_memory) {
 		snprintf(ret->waiting_reason, sizeof(ret->waiting_reason), "memory");
+	} else if (!id_equal(&run->reads_job, &none)) {
+		snprintf(ret->waiting_reason, sizeof(ret->waiting_reason), "job");
+		ret->waiting_job = run->reads_job;
 	}
 	lock_drop(&run->lock);
 }

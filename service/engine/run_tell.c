@@ -51,8 +51,10 @@ void run_progress_seal_locked(struct run *run, struct changes *changes, bool las
 	parts_told_locked(run);
 	if (!run->progress_news || (since_ms < PROGRESS_MS && !last))
 		return;
-	if (since_ms > 0)
+	if (since_ms > 0) {
 		run->rate = (double)(run->done - run->progress_done) * 1000 / (double)since_ms;
+		rate_mean_add(&run->rates, run->rate, since_ms);
+	}
 	run->progress_ms = now_ms;
 	run->progress_done = run->done;
 	run->progress_news = false;
@@ -76,13 +78,14 @@ static void parts_live_locked(struct run *run, struct engine_parts *ret) REQUIRE
 	memcpy(ret->failed_by, run->failed_by, sizeof(ret->failed_by));
 }
 
-/* The last rate, or less: no more than if the next unit came just now. */
-static double rate_locked(const struct run *run) REQUIRES(run->lock)
+/* The last rate, and the mean of all; neither more than if the next unit came just now. */
+static void rates_locked(const struct run *run, struct engine_live *ret) REQUIRES(run->lock)
 {
 	int64_t since_ms = MAX(clock_ms() - run->progress_ms, 1);
 	double most = (double)(run->done - run->progress_done + 1) * 1000 / (double)since_ms;
 
-	return MIN(run->rate, most);
+	ret->rate = MIN(run->rate, most);
+	ret->mean_rate = MIN(rate_mean(&run->rates), most);
 }
 
 bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret)
@@ -96,7 +99,7 @@ bool engine_live(struct engine *engine, const struct id *id, struct engine_live 
 	parts_told_locked(run);
 	ret->done = run->done;
 	ret->total = run->total;
-	ret->rate = rate_locked(run);
+	rates_locked(run, ret);
 	ret->stage = run->stage;
 	ret->items_failed = run->items_failed;
 	parts_live_locked(run, &ret->parts);
@@ -180,7 +183,12 @@ int run_results_read(struct run *run, const struct id *id, int64_t *offset, char
 		return err_set(err, ERR_PARENT_FAILED, "the job whose results are read is %s",
 			       state_name(state));
 	*ret_over = state_is_final(state);
-	return store_results_next(store, id, offset, into, room, ret_len, err);
+	if (store_results_next(store, id, offset, into, room, ret_len, err))
+		return -1;
+	lock_take(&run->lock);
+	run->reads_job = *ret_len == 0 && !*ret_over ? *id : (struct id){0};
+	lock_drop(&run->lock);
+	return 0;
 }
 
 int run_result_of(struct run *run, const struct id *id, const char *key, size_t key_len,

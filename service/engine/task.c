@@ -307,14 +307,16 @@ void task_stamp(struct task *task, int64_t now_wall_ms)
 int task_restore(struct job *job, const struct permits *permits, struct task **ret_task,
 		 struct err *err)
 {
+	struct permits then = permits ? *permits : (struct permits){0};
 	struct mistakes mistakes;
 	struct json_place place;
 	struct task *task = NULL;
 	struct job made;
 	int rc;
 
+	then.job_known = NULL; /* what was known at the submit; its attempt says what has gone */
 	mistakes_init(&mistakes);
-	rc = task_compile(job->body, strlen(job->body), permits, &task, &mistakes, &place, err);
+	rc = task_compile(job->body, strlen(job->body), &then, &task, &mistakes, &place, err);
 	mistakes_done(&mistakes);
 	if (rc)
 		return -1;

@@ -58,8 +58,8 @@ static void progress_out(const struct job *job, const struct engine_live *live,
 {
 	int64_t done = live ? live->done : job->done;
 	int64_t total = live ? live->total : job->total;
-	double rate = live ? live->rate : 0;
-	bool rated = rate > 0;
+	double rate = live ? live->rate : 0, mean_rate = live ? live->mean_rate : 0;
+	bool rated = mean_rate > 0;
 
 	json_out_object(out, "progress");
 	json_out_int(out, "done", done);
@@ -68,9 +68,9 @@ static void progress_out(const struct job *job, const struct engine_live *live,
 		json_out_double(out, "percent", round(1000.0 * (double)done / (double)total) / 10);
 	else
 		json_out_null(out, "percent");
-	json_out_double(out, "rate", rated ? round(rate * 10) / 10 : NAN);
+	json_out_double(out, "rate", rate > 0 ? round(rate * 10) / 10 : NAN);
 	int_or_null(out, "eta_ms", rated && total >= done,
-		    rated ? (int64_t)((double)(total - done) / rate * 1000) : 0);
+		    rated ? (int64_t)((double)(total - done) / mean_rate * 1000) : 0);
 	json_out_text(out, "stage", live ? live->stage : job->stage);
 	details_out(live, out);
 	json_out_end(out, '}');
@@ -79,6 +79,7 @@ static void progress_out(const struct job *job, const struct engine_live *live,
 static void waiting_out(const struct job *job, const struct engine_live *live, struct json_out *out)
 {
 	bool later = job->state == JOB_SCHEDULED || job->state == JOB_RETRYING;
+	char id[ID_TEXT_LEN + 1];
 
 	if (!later && !(live && live->waiting_reason[0])) {
 		json_out_null(out, "waiting");
@@ -92,6 +93,10 @@ static void waiting_out(const struct job *job, const struct engine_live *live, s
 		json_out_text(out, "reason", live->waiting_reason);
 		if (live->waiting_host[0])
 			json_out_text(out, "host", live->waiting_host);
+		if (strcmp(live->waiting_reason, "job") == 0) {
+			id_format(&live->waiting_job, id);
+			json_out_text(out, "job", id);
+		}
 		json_out_instant(out, "until", live->waiting_until_ms);
 	}
 	json_out_end(out, '}');

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """follow: a crawl from one URL through the links it finds."""
 import gzip
+import time
 
 import pytest
+from client import PATIENCE_S
 from origin import Origin, hang, page, redirect, status
 from sites import Site, canonical
 
@@ -249,6 +251,11 @@ def test_urls_come_out_of_another_jobs_results(jobs, origin):
     second = jobs.submit("scrape", {"urls_from": {"job": first["id"], "field": "data.to"}})
     origin.wait_for("/more")
     jobs.reached(second["id"], "running")
+    end = time.monotonic() + PATIENCE_S
+    while (waiting := jobs.job(second["id"])["waiting"]) is None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert waiting == {"reason": "job", "job": first["id"], "until": None}
     origin.released.set()
     ended = jobs.ended(second["id"])
     assert ended["state"] == "completed"
@@ -257,14 +264,28 @@ def test_urls_come_out_of_another_jobs_results(jobs, origin):
 
 
 def test_a_crawl_needs_the_job_that_it_reads(jobs, origin):
-    """One that is not there, and one that was cancelled."""
-    missing = "01a1fc94-37e9-74b1-a43a-e526e3e1f2df"
-    ended = jobs.run("scrape", {"urls_from": {"job": missing}})
+    """One that is gone when it begins, and one that was cancelled."""
+    gone = jobs.run("math", {"op": "sum", "numbers": [1]})
+    late = jobs.submit("scrape", {"urls_from": {"job": gone["id"]}}, delay="300ms")
+    assert jobs.ask("DELETE", f"/v1/jobs/{gone['id']}").status == 204
+    ended = jobs.ended(late["id"])
     assert (ended["state"], ended["error"]["type"]) == ("failed", "not-found")
+    assert ended["error"]["detail"].startswith("urls_from: ")
     other = jobs.submit("scrape", {"urls": [origin.at("/h", hang(origin))]})
     jobs.move(other["id"], "cancel")
     ended = jobs.run("scrape", {"urls_from": {"job": other["id"]}})
     assert (ended["state"], ended["error"]["type"]) == ("failed", "parent-failed")
+
+
+@pytest.mark.parametrize("member", ["urls_from", "if_changed_since"])
+def test_a_job_that_never_was_is_refused_at_once(jobs, member):
+    """422 with the place, from a dry run too."""
+    spec = {"urls": ["http://a.example/"], member: {"job": "01a1fc94-37e9-74b1-a43a-e526e3e1f2df"}}
+    for path in ("/v1/jobs", "/v1/jobs/validate"):
+        answer = jobs.post(path, {"type": "scrape", "spec": spec})
+        assert answer.status == 422
+        assert [(m["pointer"], m["type"]) for m in answer.json()["errors"]] == [
+            (f"/spec/{member}/job", "unknown-job")]
 
 
 # ---- what has changed ----
