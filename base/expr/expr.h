@@ -8,6 +8,7 @@
  *   == != < <= > >=  in (…)  like  between … and …  is null      (= and <> are taken)
  *   + -     * / // %     -x             as in Lua 5.4: / is a double, // and % floor
  *   a.b.c  a[0]  `odd name`             fields; a missing one is null
+ *   $  $[0]                             the whole record; inside it
  *   "text" 'text' 12 1.5e3 true false null    name(…)
  *
  * Integers stay int64: an overflow, a division by zero, a result that is not finite is an

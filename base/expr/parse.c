@@ -121,16 +121,23 @@ static size_t path_read(struct expr_parser *parser, struct field_name *names)
 	return parser->failed ? 0 : count;
 }
 
+/* The whole record: `$`, and what is behind it is a path from there. */
+static bool is_record(const struct lexeme *name)
+{
+	return name->kind == LEXEME_NAME && name->len == 1 && *name->text == '$';
+}
+
 static struct node *parse_field(struct expr_parser *parser, const struct lexeme *name)
 {
 	struct field_name names[RECORD_DEPTH_MAX] = {{name->text, name->len}};
 	size_t count = path_read(parser, names);
 	struct node *node = count ? parser_node(parser, NODE_FIELD, 0) : NULL;
+	size_t record = is_record(name);
 	struct err err;
 
 	if (!node)
 		return NULL;
-	if (fields_add(parser->fields, names, count, &node->field, &err)) {
+	if (fields_add(parser->fields, names + record, count - record, &node->field, &err)) {
 		parser_mistake(parser, name->at, NULL, "%s", err.detail);
 		*parser->err = err; /* its code is its own */
 		return NULL;
