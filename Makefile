@@ -14,7 +14,7 @@ endif
 
 ROOMS := base store net handlers service
 
-PACKAGES := libmicrohttpd libcurl libcjson sqlite3 nettle libxxhash libpsl expat libpcre2-8 zlib lua5.4
+PACKAGES := libmicrohttpd libcurl libcjson sqlite3 nettle libxxhash libpsl expat libpcre2-8 zlib libzstd lua5.4
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
             -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef

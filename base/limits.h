@@ -29,6 +29,7 @@ enum {
 	INPUT_RATIO_MAX           = 250,              /* decoded to stored; logs reach 50 */
 	INPUT_RATIO_FREE_BYTES    = 256 * 1024 * 1024, /* may decompress without measure: seconds of work */
 	INPUT_ZSTD_WINDOW_LOG_MAX = 27,               /* 128 MiB, what zstd itself takes without being asked */
+	WRITER_BYTES_MAX          = 64 * 1024 * 1024, /* output that gathers until somebody takes it */
 	FORMAT_NULLS_MAX          = 16,               /* texts that are null, each compared with each field */
 	SCHEMA_MEMBERS_MAX        = 1000,             /* named in one object of a schema */
 	SCHEMA_BYTES_MAX          = 16 * 1024 * 1024, /* a thousand members compile to 400 KiB */

@@ -14,9 +14,9 @@ enum { COLUMNS_BYTES_MAX = 16 * 1024 * 1024, NAME_SHOWN = 40 };
 /* One row more than is enough: each byte of a text may become six, and each field has a name. */
 #define WHOLE_BYTES_MAX (SIZE_MAX / 2)
 
-struct csv *csv_reader_new(void)
+struct csv_reader *csv_reader_new(void)
 {
-	struct csv *csv = calloc(1, sizeof(*csv));
+	struct csv_reader *csv = calloc(1, sizeof(*csv));
 
 	if (!csv)
 		return NULL;
@@ -27,7 +27,7 @@ struct csv *csv_reader_new(void)
 	return csv;
 }
 
-static void columns_drop(struct csv *csv)
+static void columns_drop(struct csv_reader *csv)
 {
 	for (size_t i = 0; i < csv->count; i++)
 		scanner_free(csv->columns[i].scanner);
@@ -36,7 +36,7 @@ static void columns_drop(struct csv *csv)
 	arena_clear(&csv->arena);
 }
 
-void csv_reader_free(struct csv *csv)
+void csv_reader_free(struct csv_reader *csv)
 {
 	if (!csv)
 		return;
@@ -192,7 +192,7 @@ static const struct field_node *column_node(const struct fields *fields,
 	return node;
 }
 
-static bool column_quote(struct csv *csv, struct column *column, bool first)
+static bool column_quote(struct csv_reader *csv, struct column *column, bool first)
 {
 	struct buf quoted = BUF(RECORD_BYTES_MAX);
 
@@ -228,7 +228,7 @@ static bool column_begin(struct reader *reader, struct column *column,
 int csv_reader_begin(struct reader *reader, const char *header, size_t len, struct err *err)
 {
 	const struct format *format = reader->format;
-	struct csv *csv = reader->csv;
+	struct csv_reader *csv = reader->csv;
 	const struct field_name *names = format->columns;
 	size_t count = format->column_count;
 

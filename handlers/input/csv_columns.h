@@ -20,7 +20,7 @@ struct column {
 	struct scanner *scanner; /* NULL: it is not of json */
 };
 
-struct csv {
+struct csv_reader {
 	struct arena arena; /* of the columns */
 	struct column *columns;
 	size_t count;

@@ -102,7 +102,7 @@ static inline bool field_take(const struct reader *reader, const struct column *
 
 static enum row_end row_fast(struct reader *reader, const char **at)
 {
-	struct csv *csv = reader->csv;
+	struct csv_reader *csv = reader->csv;
 	struct value *values = reader_row(reader, *at);
 	const char *field = *at, *special;
 	bool high = csv->index.high;
@@ -170,7 +170,7 @@ static bool row_find(const struct reader *reader, const struct block *block, con
 /* Room for the texts of a row; nothing may point to those of others when it moves. */
 static enum row_end texts_room(struct reader *reader, size_t len)
 {
-	struct csv *csv = reader->csv;
+	struct csv_reader *csv = reader->csv;
 	size_t max = MAX(len, (size_t)TEXTS_BYTES);
 	char *texts;
 
@@ -202,7 +202,7 @@ static void type_mistake(struct reader *reader, const struct column *column,
 /* The fields of a row without mistakes, but perhaps of the wrong types. */
 static void fields_take(struct reader *reader, struct value *values)
 {
-	struct csv *csv = reader->csv;
+	struct csv_reader *csv = reader->csv;
 	const struct row *row = reader_newest(reader);
 	struct block block = {.end = row->raw + row->len, .last = true};
 	struct csv_mistake none = {0};
@@ -319,7 +319,7 @@ static enum row_end row_read(struct reader *reader, const struct block *block, c
 const char *csv_read(struct reader *reader, const struct block *block, struct err *err)
 {
 	const struct format *format = reader->format;
-	struct csv *csv = reader->csv;
+	struct csv_reader *csv = reader->csv;
 	const char *at = block->at, *behind;
 	enum row_end end = ROW_READ;
 	bool high;
@@ -367,7 +367,7 @@ static void field_json(struct reader *reader, const struct column *column, const
 
 int csv_row_json(struct reader *reader, const struct row *row, struct buf *into)
 {
-	struct csv *csv = reader->csv;
+	struct csv_reader *csv = reader->csv;
 	struct block block = {.end = row->raw + row->len, .last = true};
 	struct csv_mistake none = {0};
 	struct csv_field field;

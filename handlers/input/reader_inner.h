@@ -33,7 +33,7 @@ enum json_place_in {
 	JSON_LOST,    /* behind a mistake that cost the rest */
 };
 
-struct csv;
+struct csv_reader;
 
 struct reader {
 	const struct format *format;
@@ -46,7 +46,7 @@ struct reader {
 	struct row_mistake *mistakes;
 	struct scanner *scanner; /* of JSON */
 	enum json_place_in json;
-	struct csv *csv;
+	struct csv_reader *csv;
 
 	size_t count, mistake_count; /* of this call */
 	int64_t offset;		     /* of the block */
@@ -56,8 +56,8 @@ struct reader {
 const char *json_read(struct reader *reader, const struct block *block);
 const char *csv_read(struct reader *reader, const struct block *block, struct err *err);
 
-struct csv *csv_reader_new(void);
-void csv_reader_free(struct csv *csv); /* NULL is fine */
+struct csv_reader *csv_reader_new(void);
+void csv_reader_free(struct csv_reader *csv); /* NULL is fine */
 /* As reader_header() and reader_begin(). */
 int csv_reader_header(const struct format *format, const struct block *block, const char **ret_end,
 		      struct err *err);

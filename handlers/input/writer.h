@@ -3,7 +3,8 @@
  *
  * CSV (RFC 4180) has the columns that are named, or those of the first record; what a later
  * record has beyond them is an error that names the member, what it lacks is empty.  Members
- * that are objects are columns with dots, arrays are JSON in one column.
+ * that are objects are columns with dots, arrays are JSON in one column.  Line ends between the
+ * tokens of a record become blanks where each record is a line.
  *
  * Threads    one at a time.
  * Ownership  the writer owns what has gathered, until writer_take().
@@ -18,15 +19,24 @@
 
 struct writer;
 
-/* NDJSON, JSON or CSV; `columns` ended by NULL, or NULL. */
-struct writer *writer_new(enum format_kind kind, enum codec codec, char delimiter,
-			  const char *const *columns);
+/* What is written: NDJSON, JSON or CSV. */
+struct writer_form {
+	enum format_kind kind;
+	enum codec codec;	    /* CODEC_SNIFF is CODEC_NONE */
+	char delimiter;		    /* of CSV; 0: a comma */
+	const char *const *columns; /* of CSV: ended by NULL, or NULL */
+};
+
+/* NULL and *err: no memory, or ERR_BAD_PARAMETER: columns that are none, or twice. */
+struct writer *writer_new(const struct writer_form *form, struct err *err);
 void writer_free(struct writer *writer);
 
+/* `record` is valid JSON. */
 int writer_add(struct writer *writer, const char *record, size_t len, struct err *err);
 int writer_end(struct writer *writer, struct err *err); /* closes array and compressed stream */
 
-/* What has gathered since the last call; *ret_len may be 0.  Borrowed until the next call. */
-const char *writer_take(struct writer *writer, size_t *ret_len);
+/* What has gathered since the last call; *ret_len may be 0.  Borrowed until the next call for
+ * this writer.  NULL and *err: no memory. */
+const char *writer_take(struct writer *writer, size_t *ret_len, struct err *err);
 
 #endif

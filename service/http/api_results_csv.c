@@ -6,7 +6,7 @@
  */
 #include "base/limits.h"
 #include "service/http/api.h"
-#include "service/http/csv.h"
+#include "base/record/csv.h"
 #include "service/http/result_lines.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * An item's members mostly come in the order of the columns, so the column after the
  * last one found is looked at first.
  */
-#include "service/http/csv.h"
+#include "base/record/csv.h"
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -19,10 +19,14 @@ struct csv {
 	char *columns[CSV_COLUMNS_MAX];
 	struct value cells[CSV_COLUMNS_MAX]; /* of one row */
 	size_t count;
-	bool named;	  /* asked for by name: no CSV_OTHER */
-	struct buf path;  /* of the member that is looked at */
-	struct buf other; /* members without a column: an object, but its brackets */
-	struct buf text;  /* scratch */
+	char delimiter;
+	bool named;	   /* asked for by name */
+	bool strict;	   /* a row without a place for a member is wrong */
+	bool missing;	   /* the last row was */
+	struct buf missed; /* the name of the member */
+	struct buf path;   /* of the member that is looked at */
+	struct buf other;  /* members without a column: an object, but its brackets */
+	struct buf text;   /* scratch */
 };
 
 static bool column_add(struct csv *csv, const char *name, size_t len)
@@ -42,7 +46,7 @@ static bool column_known(const struct csv *csv, const char *name, size_t len)
 	return false;
 }
 
-struct csv *csv_new(const char *columns, struct err *err)
+static struct csv *csv_make(char delimiter, struct err *err)
 {
 	struct csv *csv = calloc(1, sizeof(*csv));
 
@@ -50,20 +54,50 @@ struct csv *csv_new(const char *columns, struct err *err)
 		err_set(err, ERR_NO_MEMORY, "no memory for rows");
 		return NULL;
 	}
+	csv->delimiter = delimiter;
 	buf_init(&csv->path, PATH_BYTES_MAX);
+	buf_init(&csv->missed, PATH_BYTES_MAX);
 	buf_init(&csv->other, ITEM_BYTES_MAX);
 	buf_init(&csv->text, ITEM_BYTES_MAX + 2); /* `other` in its brackets */
-	csv->named = columns != NULL;
-	while (columns && (*columns || csv->count == 0)) {
+	return csv;
+}
+
+static int column_name(struct csv *csv, const char *name, size_t len, struct err *err)
+{
+	csv->named = true;
+	if (len > 0 && !column_known(csv, name, len) && column_add(csv, name, len))
+		return 0;
+	return err_set(err, ERR_BAD_PARAMETER, "columns are 1 to %d names, each once",
+		       CSV_COLUMNS_MAX);
+}
+
+struct csv *csv_new(const char *columns, struct err *err)
+{
+	struct csv *csv = csv_make(',', err);
+
+	while (csv && columns && (*columns || csv->count == 0)) {
 		size_t len = strcspn(columns, ",");
 
-		if (len == 0 || column_known(csv, columns, len) || !column_add(csv, columns, len)) {
-			err_set(err, ERR_BAD_PARAMETER, "columns are 1 to %d names, each once",
-				CSV_COLUMNS_MAX);
+		if (column_name(csv, columns, len, err)) {
 			csv_free(csv);
 			return NULL;
 		}
 		columns += len + (columns[len] == ',');
+	}
+	return csv;
+}
+
+struct csv *csv_new_strict(char delimiter, const char *const *columns, struct err *err)
+{
+	struct csv *csv = csv_make(delimiter, err);
+
+	if (csv)
+		csv->strict = true;
+	for (; csv && columns && *columns; columns++) {
+		if (column_name(csv, *columns, strlen(*columns), err)) {
+			csv_free(csv);
+			return NULL;
+		}
 	}
 	return csv;
 }
@@ -75,6 +109,7 @@ void csv_free(struct csv *csv)
 	for (size_t i = 0; i < csv->count; i++)
 		free(csv->columns[i]);
 	buf_done(&csv->path);
+	buf_done(&csv->missed);
 	buf_done(&csv->other);
 	buf_done(&csv->text);
 	free(csv);
@@ -182,7 +217,10 @@ static void leaf_take(struct csv *csv, size_t *hint, const struct value *leaf)
 		csv->cells[column] = *leaf;
 		return;
 	}
-	if (csv->named)
+	if (csv->strict && !csv->missing)
+		buf_add(&csv->missed, buf_text(&csv->path), csv->path.len);
+	csv->missing = csv->strict;
+	if (csv->strict || csv->named)
 		return;
 	if (csv->other.len > 0)
 		buf_add_byte(&csv->other, ',');
@@ -193,9 +231,9 @@ static void leaf_take(struct csv *csv, size_t *hint, const struct value *leaf)
 
 /* ---- rows ---- */
 
-static void field_add(struct buf *into, const char *text, size_t len)
+static void field_add(const struct csv *csv, struct buf *into, const char *text, size_t len)
 {
-	if (len == 0 || (!memchr(text, ',', len) && !memchr(text, '"', len) &&
+	if (len == 0 || (!memchr(text, csv->delimiter, len) && !memchr(text, '"', len) &&
 			 !memchr(text, '\n', len) && !memchr(text, '\r', len))) {
 		buf_add(into, text, len);
 		return;
@@ -225,19 +263,24 @@ static void cell_add(struct csv *csv, const struct value *cell, struct buf *into
 		len = csv->text.len;
 	}
 	if (text && buf_ok(&csv->text))
-		field_add(into, text, len);
+		field_add(csv, into, text, len);
 	else
 		into->failed = true;
+}
+
+size_t csv_columns(const struct csv *csv)
+{
+	return csv->count;
 }
 
 void csv_header(const struct csv *csv, struct buf *into)
 {
 	for (size_t i = 0; i < csv->count; i++) {
 		if (i > 0)
-			buf_add_byte(into, ',');
-		field_add(into, csv->columns[i], strlen(csv->columns[i]));
+			buf_add_byte(into, csv->delimiter);
+		field_add(csv, into, csv->columns[i], strlen(csv->columns[i]));
 	}
-	if (!csv->named)
+	if (!csv->named && !csv->strict)
 		buf_add_text(into, csv->count > 0 ? "," CSV_OTHER : CSV_OTHER);
 	buf_add_text(into, "\r\n");
 }
@@ -248,22 +291,29 @@ void csv_row(struct csv *csv, const char *item, size_t len, struct buf *into)
 
 	memset(csv->cells, 0, csv->count * sizeof(csv->cells[0]));
 	buf_clear(&csv->other);
+	buf_clear(&csv->missed);
+	csv->missing = false;
 	leaves_walk(csv, item, len, leaf_take);
 	for (size_t i = 0; i < csv->count; i++) {
 		if (i > 0)
-			buf_add_byte(into, ',');
+			buf_add_byte(into, csv->delimiter);
 		cell_add(csv, &csv->cells[i], into);
 	}
-	if (!csv->named && csv->count > 0)
+	if (!csv->named && !csv->strict && csv->count > 0)
 		buf_add_byte(into, ',');
 	if (!buf_ok(&csv->other)) /* rather no row than one that lacks members */
 		into->failed = true;
 	if (csv->other.len > 0) {
 		buf_clear(&csv->text);
 		buf_printf(&csv->text, "{%s}", csv->other.data);
-		field_add(into, buf_text(&csv->text), csv->text.len);
+		field_add(csv, into, buf_text(&csv->text), csv->text.len);
 	}
 	if (into->len == start)
 		buf_add_text(into, "\"\""); /* readers skip an empty line */
 	buf_add_text(into, "\r\n");
+}
+
+const char *csv_missed(const struct csv *csv)
+{
+	return csv->missing ? buf_text(&csv->missed) : NULL;
 }

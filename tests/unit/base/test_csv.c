@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_csv.c - items as rows. */
-#include "service/http/csv.h"
+#include "base/record/csv.h"
 
 #include "base/compiler.h"
 
