@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 struct files;
+struct stat;
 
 struct files_config {
 	const char *dir;	    /* of the tree; made when absent */
@@ -62,6 +63,7 @@ struct file_version {
 	int64_t size, mtime_ns;
 };
 
+void file_version_of(const struct stat *stat, struct file_version *ret_version);
 bool file_version_equal(const struct file_version *a, const struct file_version *b);
 
 enum { FILE_TAG_MAX = 56, FILE_SUM_BYTES = 32 };

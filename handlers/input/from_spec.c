@@ -101,6 +101,7 @@ static enum run_answer items_read(struct portion *portion, size_t room, struct e
 		err_set(err, ERR_NO_MEMORY, "no memory for items");
 		return RUN_ERROR;
 	}
+	source_read_count(portion->input, (int64_t)len);
 	return RUN_OK;
 }
 
@@ -184,7 +185,7 @@ static enum run_answer range_read(struct portion *portion, size_t room, struct e
 		err_set(err, ERR_NO_MEMORY, "no memory for numbers");
 		return RUN_ERROR;
 	}
-	atomic_fetch_add_explicit(&portion->input->bytes_read, count, memory_order_relaxed);
+	source_read_count(portion->input, count);
 	for (; count > 0; count--, portion->index++)
 		end += sprintf(end, "%lld\n",
 			       (long long)(range->from + range->step * portion->index));

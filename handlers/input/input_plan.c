@@ -2,18 +2,24 @@
 /* input_plan.c - the members of an input: exactly one says what is read, some say how. */
 #include "handlers/input/source.h"
 
+#include "base/files.h"
 #include "base/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_BYTES_MAX = 16 * 1024 * 1024 };
+enum { PLAN_BYTES_MAX = 16 * 1024 * 1024, NAMES_MAX = 1000 };
 
 #define RANGE_MAX 9007199254740992.0 /* 2^53: what JSON numbers of a spec can say exactly */
 
 /* clang-format off */
 static const struct param item_element[] = {
 	{.kind = PARAM_ANY, .summary = "A record: any JSON value"},
+	{0},
+};
+
+static const struct param name_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = FILE_NAME_BYTES_MAX, .summary = "A name, or a pattern: \"logs/*.gz\""},
 	{0},
 };
 
@@ -32,8 +38,10 @@ const struct param input_params[] = {
 	 .summary = "The records themselves"},
 	{.name = "range", .kind = PARAM_OBJECT, .members = range_params,
 	 .summary = "Whole numbers: each is a record"},
-	{.name = "file", .kind = PARAM_LATER, .summary = "A file of the data directory"},
-	{.name = "files", .kind = PARAM_LATER, .summary = "Files of the data directory"},
+	{.name = "file", .kind = PARAM_TEXT, .min = 1, .max = FILE_NAME_BYTES_MAX,
+	 .summary = "The name of a file in the data directory, or in a mapped folder"},
+	{.name = "files", .kind = PARAM_ARRAY, .members = name_element, .min = 1, .max = NAMES_MAX,
+	 .summary = "Several, one after the other; what a pattern matches is sorted by name"},
 	{.name = "url", .kind = PARAM_LATER, .summary = "A document of the web"},
 	{.name = "urls", .kind = PARAM_LATER, .summary = "Documents of the web"},
 	{.name = "job", .kind = PARAM_LATER, .summary = "The results of another job"},
@@ -96,6 +104,49 @@ static void range_plan(struct planning *planning, const struct json *value)
 		range->count = (to - range->from) / range->step + 1;
 }
 
+/* ---- files ---- */
+
+static void name_plan(struct planning *planning, const char *name, const char *pointer)
+{
+	struct input_plan *plan = planning->plan;
+	struct err err;
+
+	if (plan->patterns ? files_pattern_check(name, strlen(name), &err)
+			   : files_name_check(name, strlen(name), &err))
+		mistake_add(planning->planner->mistakes, pointer, err_name(err.code), "%s",
+			    err.detail);
+	plan->names[plan->names_count++] = name;
+}
+
+static void names_begin(struct planning *planning, const struct source *source, size_t count)
+{
+	planning->plan->source = source;
+	planning->plan->names =
+		arena_array(&planning->plan->arena, count, sizeof(*planning->plan->names));
+}
+
+static void file_plan(struct planning *planning, const struct json *value)
+{
+	names_begin(planning, &source_files, 1);
+	if (planning->plan->names)
+		name_plan(planning, json_text(value, ""), member_pointer(planning, "file"));
+}
+
+static void files_plan(struct planning *planning, const struct json *value)
+{
+	struct mistakes *mistakes = planning->planner->mistakes;
+	const char *pointer = member_pointer(planning, "files");
+	size_t i = 0;
+
+	planning->plan->patterns = true;
+	names_begin(planning, &source_files, json_count(value));
+	if (!planning->plan->names)
+		return;
+	for (const struct json *at = json_first(value); at; at = json_next(at))
+		name_plan(planning, json_text(at, ""),
+			  mistakes_pointer_index(mistakes, pointer, i++));
+}
+
 /* ---- which source ---- */
 
 static const struct {
@@ -104,12 +155,15 @@ static const struct {
 } sources[] = {
 	{"items", items_plan},
 	{"range", range_plan},
+	{"file", file_plan},
+	{"files", files_plan},
 };
 
 static void source_missing(const struct planning *planning)
 {
 	mistake_add(planning->planner->mistakes, planning->pointer, "missing-member",
-		    "it says nothing that could be read: one of items and range is needed");
+		    "it says nothing that could be read: one of items, range, file and files is "
+		    "needed");
 }
 
 static void sources_plan(struct planning *planning)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum {
+	SKIPS_PER_STEP = 64, /* blocks before a mark, in one call */
 	/* A record, as much again behind it, and a read. */
 	BLOCK_BYTES_MAX = 2 * RECORD_BYTES_MAX + 2 * INPUT_BLOCK_BYTES,
 	BLOCK_BYTES_KEPT = 4 * 1024 * 1024, /* by a lane, for its next portion */
@@ -87,9 +88,9 @@ void portion_close(struct portion *portion)
 int portion_seek(struct portion *portion, int64_t mark, struct err *err)
 {
 	assert(!portion->begun);
-	if (mark < portion->from || (portion->to >= 0 && mark > portion->to))
-		return err_set(err, ERR_INTERNAL, "%lld is no place in a portion of %lld to %lld",
-			       (long long)mark, (long long)portion->from, (long long)portion->to);
+	if (mark < portion->from)
+		return err_set(err, ERR_INTERNAL, "%lld is before a portion that begins at %lld",
+			       (long long)mark, (long long)portion->from);
 	portion->seek = mark;
 	return 0;
 }
@@ -133,6 +134,7 @@ static enum run_answer portion_begin(struct portion *portion, struct err *err)
 	if (reader_begin(portion->reader, head.header, head.header_len, err))
 		return RUN_ERROR;
 	portion->begun = true;
+	portion->cut_seen = portion->cut_end = portion->at;
 	return RUN_OK;
 }
 
@@ -154,10 +156,6 @@ static enum run_answer block_more(struct portion *portion, struct err *err)
 	answer = portion->input->source->read(portion, room, err);
 	if (answer == RUN_END)
 		portion->over = true;
-	else if (answer == RUN_OK && !portion->input->source->records)
-		atomic_fetch_add_explicit(&portion->input->bytes_read,
-					  (int64_t)(portion->block.len - before),
-					  memory_order_relaxed);
 	return answer;
 }
 
@@ -166,12 +164,21 @@ static void block_skip(struct portion *portion)
 {
 	int64_t skip = portion->seek - portion->offset;
 
-	if (portion->seek < 0 || portion->input->source->records || skip <= 0 ||
+	if (portion->seek < 0 || portion->input->source->records || skip <= (int64_t)portion->at ||
 	    format_kind(portion->format) == FORMAT_JSON)
 		return;
 	portion->at = MIN((size_t)skip, portion->block.len);
 	portion->cut_seen = MAX(portion->cut_seen, portion->at);
 	portion->cut_end = MAX(portion->cut_end, portion->at);
+}
+
+/* Long ways to a mark are gone in steps.  RUN_LATER: enough for one. */
+static enum run_answer skip_slice(struct portion *portion, int *skips)
+{
+	if (portion_mark(portion) >= portion->seek || ++*skips < SKIPS_PER_STEP)
+		return RUN_OK;
+	run_wake(portion->input->run, portion->lane);
+	return RUN_LATER;
 }
 
 /* ---- rows ---- */
@@ -197,6 +204,7 @@ static void rows_skip(const struct portion *portion, struct rows *rows)
 enum run_answer input_rows(struct portion *portion, struct rows *ret_rows, struct err *err)
 {
 	enum run_answer answer = portion->begun ? RUN_OK : portion_begin(portion, err);
+	int skips = 0;
 
 	while (answer == RUN_OK || answer == RUN_END) {
 		const char *bytes = buf_text(&portion->block);
@@ -219,7 +227,9 @@ enum run_answer input_rows(struct portion *portion, struct rows *ret_rows, struc
 			continue;
 		if (portion->over)
 			return RUN_END;
-		answer = block_more(portion, err);
+		answer = skip_slice(portion, &skips);
+		if (answer == RUN_OK)
+			answer = block_more(portion, err);
 	}
 	return answer;
 }
@@ -247,7 +257,7 @@ static size_t whole(struct portion *portion)
 	return portion->cut_end;
 }
 
-static int64_t lines_in(const char *bytes, size_t len)
+int64_t lines_count(const char *bytes, size_t len)
 {
 	const char *end = bytes + len;
 	int64_t lines = 0;
@@ -261,6 +271,7 @@ enum run_answer input_bytes(struct portion *portion, const char **ret_bytes, siz
 			    struct err *err)
 {
 	enum run_answer answer = portion->begun ? RUN_OK : portion_begin(portion, err);
+	int skips = 0;
 
 	if (answer == RUN_OK && !format_splits(portion->format)) {
 		err_set(err, ERR_INVALID_SPEC,
@@ -279,7 +290,7 @@ enum run_answer input_bytes(struct portion *portion, const char **ret_bytes, siz
 			*ret_len = end - portion->at;
 			portion->at = end;
 			if (portion->input->source->records)
-				portion->records += lines_in(*ret_bytes, *ret_len);
+				portion->records += lines_count(*ret_bytes, *ret_len);
 			return RUN_OK;
 		}
 		if (portion->over)
@@ -289,7 +300,9 @@ enum run_answer input_bytes(struct portion *portion, const char **ret_bytes, siz
 				RECORD_BYTES_MAX, (long long)portion_mark(portion));
 			return RUN_ERROR;
 		}
-		answer = block_more(portion, err);
+		answer = skip_slice(portion, &skips);
+		if (answer == RUN_OK)
+			answer = block_more(portion, err);
 	}
 	return answer;
 }

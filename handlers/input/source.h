@@ -117,11 +117,19 @@ struct source {
 	void (*place)(struct portion *portion, int64_t offset, struct portion_place *ret_place);
 };
 
-extern const struct source source_items, source_range;
+extern const struct source source_items, source_range, source_files;
 
 /* Adds the part of a portion, and wakes lanes that wait for one.  As run_part_add(). */
 enum run_answer source_part_add(struct input *input, unsigned lane, const char *key,
 				const struct portion *portion, struct err *err);
+
+/* For progress: so many bytes of what input->bytes_known counts were read. */
+static inline void source_read_count(struct input *input, int64_t bytes)
+{
+	atomic_fetch_add_explicit(&input->bytes_read, bytes, memory_order_relaxed);
+}
+
+int64_t lines_count(const char *bytes, size_t len); /* line ends in them */
 
 /* ---- portion.c ---- */
 

@@ -12,6 +12,8 @@
 #include "base/limits.h"
 
 #include <assert.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -925,6 +927,14 @@ struct fake_run *fake_run_new(const struct fake_options *options)
 	return fake;
 }
 
+static int scratch_remove_one(const char *path, const struct stat *stat, int kind, struct FTW *ftw)
+{
+	(void)stat;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
 void fake_run_free(struct fake_run *fake)
 {
 	struct fake_seen *seen = &fake->seen;
@@ -947,8 +957,8 @@ void fake_run_free(struct fake_run *fake)
 	free(seen->logs);
 	for (unsigned i = 0; i < fake->run.checkpoints_count; i++)
 		free(fake->run.checkpoints[i].blob);
-	if (fake->run.scratch)
-		(void)rmdir(fake->run.scratch); /* stays when the handler left files: they tell */
+	if (fake->run.scratch) /* with the job, as in the engine */
+		(void)nftw(fake->run.scratch, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	free(fake->run.scratch);
 	free(seen->summary);
 	for (size_t i = 0; i < seen->bodies_count; i++) {

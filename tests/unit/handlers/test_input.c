@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_input.c - portions of an input: what is in them, their marks, and that they are the same
- * when they are found again.  A handler that copies its input stands for all of them. */
+/* test_input.c - inputs that their spec says: portions, marks, and what is wrong with a spec. */
+#include "tests/lib/fake_copier.h"
 #include "tests/lib/fake_run.h"
 
 #include <setjmp.h>
@@ -8,225 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "handlers/input/input.h"
+#include "base/buf.h"
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- a handler that emits each record as it is ---- */
-
-struct plan {
-	struct input_plan *input;
-};
-
-struct copier {
-	struct input *input;
-	struct fields fields;
-	struct portion *portion[LANES_MAX];
-	bool fed, bytes;
-	int64_t sum;
-};
-
-static const struct param params[] = {
-	{.name = "input", .kind = PARAM_OBJECT, .required = true, .members = input_params},
-	{.name = "bytes", .kind = PARAM_BOOL},
-	{.name = "save", .kind = PARAM_BOOL},
-	{.name = "chunk", .kind = PARAM_INT},
-	{0},
-};
-
-static struct {
-	bool bytes, save;
-	int64_t chunk;
-} wanted;
-
-static int copier_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)
-{
-	struct plan *plan = calloc(1, sizeof(*plan));
-
-	assert_non_null(plan);
-	plan->input = input_plan_new(json_get(spec, "input"), "/spec/input", planner);
-	wanted.bytes = spec_bool(spec, "bytes", false);
-	wanted.save = spec_bool(spec, "save", false);
-	wanted.chunk = spec_int(spec, "chunk", 0);
-	*ret_plan = plan;
-	if (plan->input)
-		return 0;
-	free(plan);
-	*ret_plan = NULL;
-	return -1;
-}
-
-static void copier_plan_free(struct plan *plan)
-{
-	if (plan)
-		input_plan_free(plan->input);
-	free(plan);
-}
-
-static void copier_close(void *state)
-{
-	struct copier *copier = state;
-
-	for (unsigned i = 0; i < LANES_MAX; i++)
-		portion_close(copier->portion[i]);
-	input_free(copier->input);
-	fields_done(&copier->fields);
-	free(copier);
-}
-
-static int copier_open(struct run *run, const struct plan *plan, void **ret_state, struct err *err)
-{
-	struct copier *copier = calloc(1, sizeof(*copier));
-	unsigned index;
-
-	assert_non_null(copier);
-	run_ordered(run);
-	fields_init(&copier->fields);
-	assert_int_equal(fields_add(&copier->fields, NULL, 0, &index, err), 0);
-	*ret_state = copier;
-	if (input_open(run, plan->input, &copier->fields, wanted.chunk, &copier->input, err)) {
-		copier_close(copier);
-		return -1;
-	}
-	return 0;
-}
-
-static int copier_phase(struct run *run, void *state, unsigned phase, unsigned *ret_lanes,
-			struct err *err)
-{
-	(void)state;
-	(void)err;
-	*ret_lanes = phase == 0 ? run_lanes_for_cpu(run) : 0;
-	return 0;
-}
-
-static enum step step_of(enum run_answer answer)
-{
-	switch (answer) {
-	case RUN_OK:
-		return STEP_MORE;
-	case RUN_END:
-		return STEP_DONE;
-	case RUN_ERROR:
-		return STEP_FAIL;
-	default:
-		return STEP_WAIT;
-	}
-}
-
-static enum run_answer rows_copy(struct run *run, unsigned lane, struct portion *portion,
-				 struct err *err)
-{
-	struct buf item = BUF(1 << 20);
-	enum run_answer answer;
-	struct rows rows;
-
-	answer = input_rows(portion, &rows, err);
-	for (size_t i = 0; answer == RUN_OK && i < rows.count; i++) {
-		struct portion_place place;
-
-		if (rows.row[i].mistake) {
-			portion_place(portion, row_offset(&rows, i), &place);
-			run_item_failed(run, lane, portion_part(portion),
-					&(struct item_failure){.key = place.name,
-							       .line = place.line,
-							       .offset = place.offset});
-			continue;
-		}
-		buf_clear(&item);
-		assert_int_equal(input_row_json(portion, &rows, i, &item), 0);
-		assert_int_equal(
-			run_emit(run, lane, portion_part(portion), item.data, item.len, err),
-			RUN_OK);
-	}
-	buf_done(&item);
-	return answer;
-}
-
-/* Each block is one item, as a text. */
-static enum run_answer bytes_copy(struct run *run, unsigned lane, struct portion *portion,
-				  struct err *err)
-{
-	struct buf item = BUF(1 << 26);
-	enum run_answer answer;
-	const char *bytes;
-	size_t len;
-
-	answer = input_bytes(portion, &bytes, &len, err);
-	if (answer == RUN_OK) {
-		json_quote(&item, bytes, len);
-		run_emit(run, lane, portion_part(portion), item.data, item.len, err);
-	}
-	buf_done(&item);
-	return answer;
-}
-
-static enum step portion_step(struct run *run, struct copier *copier, unsigned lane,
-			      struct err *err)
-{
-	struct portion *portion = copier->portion[lane];
-	enum run_answer answer = wanted.bytes ? bytes_copy(run, lane, portion, err)
-					      : rows_copy(run, lane, portion, err);
-
-	if (answer == RUN_OK && wanted.save) {
-		int64_t mark = portion_mark(portion);
-
-		run_part_save(run, lane, portion_part(portion), &mark, sizeof(mark));
-	}
-	if (answer == RUN_END) {
-		run_part_done(run, lane, portion_part(portion));
-		portion_close(portion);
-		copier->portion[lane] = NULL;
-		return STEP_MORE;
-	}
-	return step_of(answer);
-}
-
-static enum step copier_step(struct run *run, void *state, unsigned phase, unsigned lane,
-			     struct err *err)
-{
-	struct copier *copier = state;
-	struct completion completion;
-	enum run_answer answer;
-
-	(void)phase;
-	while (run_completion(run, lane, &completion))
-		assert_true(input_completion(copier->input, &completion));
-	if (lane == 0 && !copier->fed) {
-		answer = input_feed(copier->input, lane, err);
-		copier->fed = answer == RUN_END;
-		if (answer == RUN_ERROR)
-			return STEP_FAIL;
-		if (answer == RUN_OK)
-			return STEP_MORE;
-	}
-	if (copier->portion[lane])
-		return portion_step(run, copier, lane, err);
-	answer = input_next(copier->input, lane, &copier->portion[lane], err);
-	if (answer == RUN_OK && portion_part(copier->portion[lane])->resume) {
-		int64_t mark;
-
-		memcpy(&mark, portion_part(copier->portion[lane])->resume, sizeof(mark));
-		assert_int_equal(portion_seek(copier->portion[lane], mark, err), 0);
-	}
-	return step_of(answer);
-}
-
-static const struct handler copier = {
-	.name = "copier",
-	.params = params,
-	.plan = copier_plan,
-	.plan_free = copier_plan_free,
-	.open = copier_open,
-	.phase = copier_phase,
-	.step = copier_step,
-	.close = copier_close,
-};
-
-/* ---- what tests say ---- */
 
 static struct fake_run *fake;
 
@@ -246,7 +31,7 @@ static int fake_end(void **state)
 
 static void copied(const char *spec, const char *records)
 {
-	enum fake_end end = fake_run_drive(fake, &copier, spec);
+	enum fake_end end = fake_run_drive(fake, &fake_copier, spec);
 
 	if (end == FAKE_FAILED)
 		print_error("%s\n", fake_run_seen(fake)->err.detail);
@@ -258,7 +43,7 @@ static void refused(const char *spec, const char *pointer, const char *type)
 {
 	const struct mistake *mistake;
 
-	assert_int_equal(fake_run_drive(fake, &copier, spec), FAKE_INVALID);
+	assert_int_equal(fake_run_drive(fake, &fake_copier, spec), FAKE_INVALID);
 	for (mistake = fake_run_seen(fake)->mistakes.first; mistake; mistake = mistake->next)
 		if (strcmp(mistake->pointer, pointer) == 0 && strcmp(mistake->type, type) == 0)
 			return;
@@ -373,7 +158,7 @@ static void an_input_goes_on_inside_a_portion(void **state)
 		fake = fake_run_new(&(struct fake_options){.steps_max = steps});
 		do {
 			end = fake_run_drive(
-				fake, &copier,
+				fake, &fake_copier,
 				"{\"save\":true,\"input\":{\"range\":{\"from\":1,\"to\":100000}}}");
 			if (++attempts == 5)
 				fake_run_options(fake)->steps_max = 0;
