@@ -41,22 +41,13 @@ struct file_feed {
 
 static int list_left(struct input *input, struct file_feed *feed, struct err *err)
 {
-	struct run_left left;
+	const char *blob;
+	size_t len;
 
-	run_left(input->run, &left);
-	for (unsigned i = 0; i < left.checkpoints; i++) {
-		const void *blob;
-		unsigned lane;
-		size_t len;
-
-		run_left_checkpoint(input->run, i, &lane, &blob, &len);
-		if (lane != INPUT_LANE)
-			continue;
-		feed->kept = true;
-		if (file_list_unpack(&feed->list, blob, len, err))
-			return -1;
-		feed->pinned = feed->list.count;
-	}
+	feed->kept = source_left(input, &blob, &len);
+	if (feed->kept && file_list_unpack(&feed->list, blob, len, err))
+		return -1;
+	feed->pinned = feed->list.count;
 	return 0;
 }
 

@@ -35,6 +35,23 @@ int input_open(struct run *run, const struct input_plan *plan, const struct fiel
 	return 0;
 }
 
+bool source_left(struct input *input, const char **ret_blob, size_t *ret_len)
+{
+	struct run_left left;
+
+	run_left(input->run, &left);
+	for (unsigned i = 0; i < left.checkpoints; i++) {
+		const void *blob;
+		unsigned lane;
+
+		run_left_checkpoint(input->run, i, &lane, &blob, ret_len);
+		*ret_blob = blob;
+		if (lane == INPUT_LANE)
+			return true;
+	}
+	return false;
+}
+
 void input_free(struct input *input)
 {
 	if (!input)

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/limits.h"
+#include "handlers/job_named.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,8 @@ const struct param input_params[] = {
 	 .summary = "Several, one after the other; what a pattern matches is sorted by name"},
 	{.name = "url", .kind = PARAM_LATER, .summary = "A document of the web"},
 	{.name = "urls", .kind = PARAM_LATER, .summary = "Documents of the web"},
-	{.name = "job", .kind = PARAM_LATER, .summary = "The results of another job"},
+	{.name = "job", .kind = PARAM_TEXT, .min = 1, .max = ID_TEXT_LEN,
+	 .summary = "The results of another job, as they come"},
 	{.name = "generate", .kind = PARAM_LATER, .summary = "What a script makes of numbers"},
 	{.name = "upload", .kind = PARAM_LATER, .summary = "A file in the same request"},
 	FORMAT_PARAMS,
@@ -147,16 +149,26 @@ static void files_plan(struct planning *planning, const struct json *value)
 			  mistakes_pointer_index(mistakes, pointer, i++));
 }
 
+/* ---- another job ---- */
+
+static void job_plan(struct planning *planning, const struct json *value)
+{
+	struct input_plan *plan = planning->plan;
+
+	plan->source = &source_job;
+	job_named(json_text(value, ""), member_pointer(planning, "job"), planning->planner,
+		  &plan->job);
+	id_format(&plan->job, plan->job_text);
+}
+
 /* ---- which source ---- */
 
 static const struct {
 	const char *name;
 	void (*plan)(struct planning *planning, const struct json *value);
 } sources[] = {
-	{"items", items_plan},
-	{"range", range_plan},
-	{"file", file_plan},
-	{"files", files_plan},
+	{"items", items_plan}, {"range", range_plan}, {"file", file_plan},
+	{"files", files_plan}, {"job", job_plan},
 };
 
 static void source_missing(const struct planning *planning)

@@ -39,6 +39,7 @@ struct input_plan {
 	size_t names_count;
 	bool patterns;
 	struct id job;
+	char job_text[ID_TEXT_LEN + 1];
 };
 
 /* ---- the input ---- */
@@ -117,11 +118,14 @@ struct source {
 	void (*place)(struct portion *portion, int64_t offset, struct portion_place *ret_place);
 };
 
-extern const struct source source_items, source_range, source_files;
+extern const struct source source_items, source_range, source_files, source_job;
 
 /* Adds the part of a portion, and wakes lanes that wait for one.  As run_part_add(). */
 enum run_answer source_part_add(struct input *input, unsigned lane, const char *key,
 				const struct portion *portion, struct err *err);
+
+/* The checkpoint of INPUT_LANE that an earlier attempt left, in open; false: none. */
+bool source_left(struct input *input, const char **ret_blob, size_t *ret_len);
 
 /* For progress: so many bytes of what input->bytes_known counts were read. */
 static inline void source_read_count(struct input *input, int64_t bytes)

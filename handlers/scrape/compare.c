@@ -10,8 +10,8 @@
 #include "base/limits.h"
 #include "base/record/walk.h"
 #include "handlers/handler.h"
+#include "handlers/job_named.h"
 #include "handlers/scrape/field.h"
-#include "handlers/scrape/seeds.h"
 
 #include <string.h>
 

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "handlers/job_named.h"
 
 #include <string.h>
 
@@ -23,19 +24,6 @@ const struct param from_params[] = {
 	{0},
 };
 /* clang-format on */
-
-void job_named(const char *text, const char *pointer, struct planner *planner, struct id *ret)
-{
-	const struct permits *permits = planner->permits;
-
-	if (id_parse(text, ret))
-		mistake_add(planner->mistakes, pointer, "bad-id", "it is no job's id");
-	else if (permits && permits->job_known && !permits->job_known(permits->ctx, ret))
-		mistake_hint(planner->mistakes,
-			     mistake_add(planner->mistakes, pointer, "unknown-job",
-					 "there is no job %.*s", ID_TEXT_LEN, text),
-			     "GET /v1/jobs lists them");
-}
 
 void from_read(const struct json *spec, struct urls_from *ret, struct planner *planner)
 {

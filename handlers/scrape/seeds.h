@@ -15,9 +15,6 @@ struct urls_from {
 	const char *field; /* NULL: nobody's */
 };
 
-/* The job that a spec names at the pointer. */
-void job_named(const char *text, const char *pointer, struct planner *planner, struct id *ret);
-
 /* Sitemaps, serialised. */
 struct map_list {
 	const char **urls;

@@ -80,6 +80,7 @@ struct run {
 	int64_t memory_used;
 	char *scratch;
 	uint64_t bounded_calls;
+	size_t other_shown;
 };
 
 struct fake_run {
@@ -653,13 +654,23 @@ int run_results_read(struct run *run, const struct id *job, int64_t *offset, cha
 		     size_t room, size_t *ret_len, bool *ret_over, struct err *err)
 {
 	const struct fake_options *options = &fake_of(run)->options;
-	size_t left;
+	size_t all, left;
 
 	(void)job;
-	*ret_over = true;
+	*ret_len = 0;
 	if (!options->other_results)
 		return err_set(err, ERR_NOT_FOUND, "no such job");
-	left = strlen(options->other_results) - (size_t)*offset;
+	all = strlen(options->other_results);
+	if (!options->other_grows)
+		run->other_shown = all;
+	*ret_over = run->other_shown == all;
+	if (*ret_over && options->other_fails)
+		return err_set(err, ERR_PARENT_FAILED, "it failed");
+	if ((size_t)*offset >= run->other_shown) { /* the next look finds more */
+		run->other_shown = MIN(run->other_shown + options->other_grows, all);
+		return 0;
+	}
+	left = run->other_shown - (size_t)*offset;
 	*ret_len = left < room ? left : room;
 	memcpy(into, options->other_results + *offset, *ret_len);
 	*offset += (int64_t)*ret_len;

@@ -37,6 +37,8 @@ struct fake_options {
 	const char *context;	   /* for run_context(); NULL: {"params":{}} */
 	struct files *files;	   /* for run_files(); a handler that has none must not ask */
 	const char *other_results; /* of any other job; NULL: there is none */
+	size_t other_grows; /* it shows so many bytes more when all were read; 0: it is over */
+	bool other_fails;   /* when it has shown all */
 	/* Serves run_fetch(): the result (fake_answer(), fake_refusal()).  NULL: all fetches
 	 * end with ERR_FETCH_CONNECT. */
 	struct fetch_result *(*fetch)(void *ctx, const struct fetch_request *request);

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct fake_run *fake;
@@ -169,6 +170,75 @@ static void an_input_goes_on_inside_a_portion(void **state)
 	buf_done(&records);
 }
 
+/* ---- another job ---- */
+
+#define OTHER_JOB "{\"save\":true,\"input\":{\"job\":\"018f0000-0000-7000-8000-000000000000\"}}"
+
+static char *results_make(size_t lines)
+{
+	struct buf records = BUF(1 << 24);
+
+	for (size_t i = 0; i < lines; i++)
+		buf_printf(&records, "{\"i\":%zu}\n", i);
+	return buf_take(&records, NULL);
+}
+
+static void results_of_a_job_are_read_as_they_come(void **state)
+{
+	/* 300 bytes at a time, while they are fewer than a portion, and to their end. */
+	char *results = results_make(20000);
+
+	(void)state;
+	fake_run_options(fake)->other_results = results;
+	fake_run_options(fake)->other_grows = 300;
+	copied(OTHER_JOB, results);
+	assert_true(fake_run_seen(fake)->parts > 10);
+	assert_true(fake_run_seen(fake)->parts < 50);
+	free(results);
+}
+
+static void portions_of_results_are_the_same_after_a_stop(void **state)
+{
+	/* The feed goes on where its checkpoint says. */
+	char *results = results_make(20000);
+
+	(void)state;
+	for (unsigned steps = 3; steps < 60; steps += 7) {
+		fake_run_free(fake);
+		fake = fake_run_new(&(struct fake_options){
+			.other_results = results, .other_grows = 5000, .steps_max = steps});
+		while (fake_run_drive(fake, &fake_copier, OTHER_JOB) == FAKE_STOPPED)
+			fake_run_options(fake)->steps_max += 5;
+		assert_true(strcmp(fake_run_ndjson(fake), results) == 0);
+	}
+	free(results);
+}
+
+static void a_job_without_results_is_an_empty_input(void **state)
+{
+	/* It has ended, and there is nothing. */
+	(void)state;
+	fake_run_options(fake)->other_results = "";
+	copied(OTHER_JOB, "");
+}
+
+static void a_job_that_fails_takes_its_readers_along(void **state)
+{
+	/* What was read so far is not all. */
+	(void)state;
+	fake_run_options(fake)->other_results = "1\n2\n";
+	fake_run_options(fake)->other_fails = true;
+	assert_int_equal(fake_run_drive(fake, &fake_copier, OTHER_JOB), FAKE_FAILED);
+	assert_int_equal(fake_run_seen(fake)->err.code, ERR_PARENT_FAILED);
+}
+
+static void a_job_is_named_by_its_id(void **state)
+{
+	/* Anything else is a mistake of the spec. */
+	(void)state;
+	refused("{\"input\":{\"job\":\"the-last-one\"}}", "/spec/input/job", "bad-id");
+}
+
 #define INPUT_TEST(name) cmocka_unit_test_setup_teardown(name, fake_begin, fake_end)
 
 int main(void)
@@ -184,6 +254,11 @@ int main(void)
 		INPUT_TEST(a_range_keeps_all_digits),
 		INPUT_TEST(many_items_are_many_portions),
 		INPUT_TEST(an_input_goes_on_inside_a_portion),
+		INPUT_TEST(results_of_a_job_are_read_as_they_come),
+		INPUT_TEST(portions_of_results_are_the_same_after_a_stop),
+		INPUT_TEST(a_job_without_results_is_an_empty_input),
+		INPUT_TEST(a_job_that_fails_takes_its_readers_along),
+		INPUT_TEST(a_job_is_named_by_its_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
