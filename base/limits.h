@@ -90,7 +90,7 @@ enum {
 	HTTP_CONNECTIONS_MAX      = 12000,            /* 10,000 subscribers and 2,000 others */
 	HTTP_CONNECTIONS_PER_ADDRESS_MAX = 12000,     /* same machine by default; lowered off loopback */
 	HTTP_HEADERS_MS_MAX       = 10 * 1000,        /* to send all headers */
-	HTTP_BODY_MS_MAX          = 30 * 1000,        /* to send the body, or 1 KiB/s */
+	HTTP_BODY_MS_MAX          = 30 * 1000,        /* to send the body, or 1 KiB/s in each such time */
 	HTTP_BODY_BYTES_PER_S_MIN = 1024,
 	HTTP_IDLE_MS_MAX          = 60 * 1000,        /* between requests */
 	HTTP_WRITE_STALL_MS_MAX   = 30 * 1000,        /* a reader that takes nothing */
@@ -171,6 +171,8 @@ enum {
 	FILES_FOLDER_ENTRIES_MAX  = 100000,           /* names of one folder, sorted in memory */
 	FILES_LOOKED_AT_MAX       = 1000000,          /* of one search: seconds of a disk */
 	FILES_UPLOADS_MAX         = 1024,             /* under way at once: a descriptor each */
+	FILES_DESK_THREADS        = 4,                /* their ends: a disk syncs several at the price of one */
+	FILES_RESUME_BYTES_MIN    = 1024 * 1024,      /* what is smaller is sent again when it breaks off */
 	FILES_UPLOAD_KEPT_S       = 24 * 3600,        /* one that broke off: a night and a morning to go on */
 	FILES_DISK_FREE_BYTES_MIN = 256 * 1024 * 1024, /* the store comes first, and stops at a quarter */
 	FILES_DISK_FREE_NODES_MIN = 1000,             /* files that the disk can still take: the store's, too */

@@ -207,6 +207,7 @@ void conn_begin(struct conn *conn, struct request *request)
 	conn->waker.at_ms = 0;
 	lock_drop(&conn->lock);
 	atomic_store_explicit(&conn->received, 0, memory_order_relaxed);
+	atomic_store_explicit(&conn->expected, 0, memory_order_relaxed);
 	atomic_fetch_add_explicit(&conn->requests, 1, memory_order_relaxed);
 }
 

@@ -82,11 +82,16 @@ struct conn {
 	_Atomic int phase;
 	_Atomic int64_t since_ms;
 	_Atomic uint64_t received; /* body bytes of this request */
+	_Atomic uint64_t expected; /* so many in all; 0: not known */
 	_Atomic uint32_t requests;
 	/* the reaper's own */
 	uint64_t acked;
 	int64_t acked_at_ms;
 	uint32_t acked_request;
+	uint32_t body_request;
+	uint64_t body_bytes; /* that had come when this window began */
+	unsigned body_cut;   /* rounds since its client has closed too early */
+	int64_t body_at_ms;
 };
 
 enum { ADDRESS_BUCKETS = 1 << 16 };

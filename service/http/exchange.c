@@ -4,7 +4,8 @@
  *   1. exchange_head(): the gate reads the header block; Host, Origin, token and
  *      route are judged.  A request that is not well-formed is answered here, which
  *      closes its connection: what follows it cannot be trusted.
- *   2. exchange_body(): the body gathers, or is thrown away when the verdict is
+ *      A route that takes its body as it comes has its handler called here (intake.h).
+ *   2. exchange_body(): the body gathers, is handed on, or is thrown away when the verdict is
  *      already known and it is short: then the connection lives on.
  *   3. exchange_advance(): the verdict is answered or the route's handler called;
  *      while the answer is LATER or WAIT the connection sleeps, and each wake comes
@@ -40,6 +41,12 @@ static enum MHD_Result queue(struct request *request)
 	request->response = NULL;
 	request->answer = ANSWER_SENT;
 	return rc;
+}
+
+static void body_begins(const struct request *request)
+{
+	atomic_store_explicit(&request->conn->expected, request->gate.length, memory_order_relaxed);
+	conn_phase(request->conn, PHASE_BODY, clock_ms());
 }
 
 static enum MHD_Result refuse(struct request *request, const struct err *err)
@@ -150,7 +157,26 @@ static enum MHD_Result expect_body(struct request *request)
 		request->close_after = true;
 	if (gate->length <= BODY_RESERVE_MAX && !request->verdict)
 		buf_room(&request->body, (size_t)gate->length);
-	conn_phase(request->conn, PHASE_BODY, clock_ms());
+	body_begins(request);
+	return MHD_YES;
+}
+
+static void handle(struct request *request);
+
+/* The handler decides before the body comes. */
+static enum MHD_Result begin_intake(struct request *request)
+{
+	const struct gate *gate = &request->gate;
+	bool closes = request->close_after;
+	bool large = gate->chunked || gate->length > BODY_IGNORED_MAX;
+
+	request->close_after |= large; /* if it is not taken it is not read */
+	handle(request);
+	if (!request->intake && large)
+		return queue(request);
+	if (request->intake)
+		request->close_after = closes || gate->chunked; /* as for any body */
+	body_begins(request);
 	return MHD_YES;
 }
 
@@ -170,6 +196,8 @@ enum MHD_Result exchange_head(struct request *request, const struct rules *rules
 			return refuse(request, &err);
 		verdict_set(request, &err);
 	}
+	if (!request->verdict && request->route->flags & ROUTE_INTAKE)
+		return begin_intake(request);
 	return expect_body(request);
 }
 
@@ -179,7 +207,9 @@ enum MHD_Result exchange_body(struct request *request, const char *bytes, size_t
 	struct err err;
 
 	atomic_fetch_add_explicit(&request->conn->received, len, memory_order_relaxed);
-	if (!request->verdict) {
+	if (request->intake)
+		return intake_bytes(request, bytes, len) ? MHD_NO : MHD_YES;
+	if (!request->verdict && !request->handled) {
 		if (len > body->max - MIN(body->len, body->max))
 			too_large(request, &err);
 		else if (buf_add(body, bytes, len))
@@ -228,6 +258,8 @@ enum MHD_Result exchange_advance(struct request *request)
 
 	if (!request->handled)
 		handle(request);
+	else if (request->intake)
+		intake_end(request);
 	for (;;) {
 		if (request->answer == ANSWER_READY)
 			return queue(request);

@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "service/http/conn.h"
 #include "service/http/gate.h"
+#include "service/http/intake.h"
 #include "service/http/request.h"
 #include "service/http/routes.h"
 #include "service/http/stream.h"
@@ -71,9 +72,11 @@ struct request {
 	size_t queries_count;
 	const char *token_name;
 	struct buf body;
-	const struct err *verdict; /* decided before the body arrived; NULL: go on */
-	uint64_t discarded;	   /* body bytes that nobody wants */
-	struct arena arena;	   /* of all that belongs to it, and of itself */
+	const struct err *verdict;   /* decided before the body arrived; NULL: go on */
+	uint64_t discarded;	     /* body bytes that nobody wants */
+	const struct intake *intake; /* takes the body; NULL: it gathers, or is not wanted */
+	void *intake_ctx;
+	struct arena arena; /* of all that belongs to it, and of itself */
 	char id[32];
 	const char *given_id;
 
@@ -114,6 +117,12 @@ void later_finish(struct request *request);
 /* A member of the next problem that is JSON already; borrowed. */
 void problem_member_json(struct request *request, const char *name, const char *json);
 
+/* intake.c */
+void intake_close(struct request *request); /* if there is one */
+void intake_end(struct request *request);
+/* -1: it failed, was answered, and the connection has to end. */
+int intake_bytes(struct request *request, const char *bytes, size_t len);
+
 /* stream.c */
 bool wait_poll(struct request *request); /* true: it answered */
 
@@ -121,5 +130,7 @@ bool wait_poll(struct request *request); /* true: it answered */
 bool server_stopping(const struct server *server); /* what waits is cut */
 void *server_context(const struct server *server);
 void server_enter(struct server *server); /* one more under way, until its end */
+/* Sends an answer in the middle of the body; the connection ends. */
+void server_cut(struct server *server, struct conn *conn, const struct buf *answer);
 
 #endif

@@ -115,6 +115,16 @@ void lobby_linger(struct lobby *lobby, int fd)
 		leave(lobby, copy);
 }
 
+/* The last words to a client, who is then listened to until it has read them.  Takes the
+ * socket. */
+static void answer(struct lobby *lobby, int fd, const char *text, size_t len)
+{
+	if (send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 || shutdown(fd, SHUT_WR))
+		close(fd);
+	else
+		leave(lobby, fd);
+}
+
 void lobby_refuse(struct lobby *lobby, int fd, const struct err *err)
 {
 	char text[1024], body[ERR_DETAIL_MAX + 256];
@@ -131,11 +141,15 @@ void lobby_refuse(struct lobby *lobby, int fd, const struct err *err)
 			   status, err_title(err->code), body_len,
 			   later ? "Retry-After: 1\r\n" : "", body);
 
-	if (send(fd, text, (size_t)MIN(len, (int)sizeof(text) - 1), MSG_NOSIGNAL) < 0 ||
-	    shutdown(fd, SHUT_WR))
-		close(fd);
-	else
-		leave(lobby, fd);
+	answer(lobby, fd, text, (size_t)MIN(len, (int)sizeof(text) - 1));
+}
+
+void lobby_answer(struct lobby *lobby, int fd, const char *text, size_t len)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0)
+		answer(lobby, copy, text, len);
 }
 
 void lobby_enter(struct lobby *lobby, struct conn *conn)

@@ -9,8 +9,8 @@
  * unread bytes make the kernel reset the connection.  Such a socket stays here, half
  * closed, and what it sends is thrown away until its client closes or time is up.
  *
- * Threads    lobby_enter() the acceptor's; lobby_linger() HTTP threads; lobby_refuse()
- *            both; one maker.  The lobby has a thread of its own.
+ * Threads    lobby_enter() the acceptor's; lobby_linger(), lobby_answer() HTTP threads;
+ *            lobby_refuse() both; one maker.  The lobby has a thread of its own.
  * Errors     0, or -1 and *err.
  * Locks      LOCK_LEAF, for the list of those who leave.
  */
@@ -18,6 +18,8 @@
 #define SERVICE_HTTP_LOBBY_H
 
 #include "base/err.h"
+
+#include <stddef.h>
 
 struct conn;
 struct conns;
@@ -31,6 +33,8 @@ void lobby_free(struct lobby *lobby); /* when no HTTP thread is left */
 
 void lobby_enter(struct lobby *lobby, struct conn *conn);	       /* admitted */
 void lobby_refuse(struct lobby *lobby, int fd, const struct err *err); /* takes the socket */
+/* A whole answer in the middle of a request; on a copy, too. */
+void lobby_answer(struct lobby *lobby, int fd, const char *text, size_t len);
 void lobby_linger(struct lobby *lobby, int fd); /* a copy of it, its owner may close */
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ enum {
 	WATCH_AFTER_MS = 500,  /* a shorter sleep is not worth a system call */
 	GATHER_FIRST_MS = 2,   /* lets one event's wakes come together */
 	EVENTS_MAX = 256,
+	CLOSE_WAIT = 8,	 /* a state of TCP; the header that names it excludes linux/tcp.h */
+	CUT_ROUNDS = 10, /* what was read may take a while to be counted */
 };
 
 /* Events of sockets carry the slot's generation and number; these two cannot. */
@@ -79,6 +82,48 @@ static bool writing_stalls(struct reaper *reaper, struct conn *conn, int64_t now
 	return now_ms - conn->acked_at_ms > reaper->limits.write_stall_ms_max;
 }
 
+/* Has the client closed before it had sent all?  libmicrohttpd does not hear of it when the
+ * end comes together with the last bytes. */
+static bool body_is_cut(const struct conn *conn, uint64_t received)
+{
+	uint64_t expected = atomic_load_explicit(&conn->expected, memory_order_relaxed);
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	int unread = 0;
+
+	return received < expected &&
+	       getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_state == CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 &&
+	       unread == 0;
+}
+
+/* One window of time follows the other, and each must bring enough: what came fast at
+ * first does not excuse a client that has stopped. */
+static bool body_stalls(struct reaper *reaper, struct conn *conn, int64_t since_ms, int64_t now_ms)
+{
+	uint64_t received = atomic_load_explicit(&conn->received, memory_order_relaxed);
+	uint32_t request = atomic_load_explicit(&conn->requests, memory_order_relaxed);
+	int64_t elapsed_ms;
+
+	if (conn->body_request != request) {
+		conn->body_request = request;
+		conn->body_bytes = 0;
+		conn->body_at_ms = since_ms;
+		conn->body_cut = 0;
+	}
+	conn->body_cut = body_is_cut(conn, received) ? conn->body_cut + 1 : 0;
+	if (conn->body_cut >= CUT_ROUNDS)
+		return true;
+	elapsed_ms = now_ms - conn->body_at_ms;
+	if (elapsed_ms <= reaper->limits.body_ms_max)
+		return false;
+	if (received < conn->body_bytes + (uint64_t)elapsed_ms * HTTP_BODY_BYTES_PER_S_MIN / 1000)
+		return true;
+	conn->body_bytes = received;
+	conn->body_at_ms = now_ms;
+	return false;
+}
+
 static bool is_late(struct reaper *reaper, struct conn *conn, int64_t now_ms)
 {
 	int64_t since_ms = atomic_load_explicit(&conn->since_ms, memory_order_relaxed);
@@ -88,9 +133,7 @@ static bool is_late(struct reaper *reaper, struct conn *conn, int64_t now_ms)
 	case PHASE_HEADERS:
 		return elapsed_ms > reaper->limits.headers_ms_max;
 	case PHASE_BODY:
-		return elapsed_ms > reaper->limits.body_ms_max &&
-		       atomic_load_explicit(&conn->received, memory_order_relaxed) <
-			       (uint64_t)elapsed_ms * HTTP_BODY_BYTES_PER_S_MIN / 1000;
+		return body_stalls(reaper, conn, since_ms, now_ms);
 	case PHASE_WRITING:
 		return writing_stalls(reaper, conn, now_ms);
 	case PHASE_IDLE:

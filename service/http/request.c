@@ -103,7 +103,7 @@ static int parse_path(struct request *request, char *path, struct err *err)
 			return err_set(err, ERR_BAD_REQUEST,
 				       "the path has a '%%' without two hexadecimal digits, or "
 				       "one that stands for a control character");
-		if (ret->count == ROUTE_SEGMENTS_MAX)
+		if (ret->count == PATH_SEGMENTS_MAX)
 			ret->too_deep = true;
 		else
 			ret->segments[ret->count++] = segment;
@@ -192,6 +192,28 @@ const char *request_param(const struct request *request, const char *name)
 
 	assert(i >= 0);
 	return request->path.segments[i];
+}
+
+const char *request_rest(const struct request *request, const char *name)
+{
+	struct buf rest = BUF(HTTP_URI_BYTES_MAX);
+	struct request *mutable = (struct request *)request;
+	int first = route_param(request->route, name);
+	char *text = NULL;
+
+	assert(first >= 0);
+	for (unsigned i = (unsigned)first; i < request->path.count; i++)
+		buf_printf(&rest, "%s%s", i > (unsigned)first ? "/" : "",
+			   request->path.segments[i]);
+	if (buf_ok(&rest))
+		text = arena_text(&mutable->arena, buf_text(&rest));
+	buf_done(&rest);
+	return text;
+}
+
+int64_t request_length(const struct request *request)
+{
+	return request->gate.chunked ? -1 : (int64_t)request->gate.length;
 }
 
 const char *request_query(const struct request *request, const char *name)

@@ -60,6 +60,10 @@ const char *request_path(const struct request *request);
  * never empty and has no NUL.  A name that the pattern lacks is our bug (assert). */
 const char *request_param(const struct request *request, const char *name);
 
+/* The segments that stand for {name...}, percent-decoded, with slashes between them; one sent
+ * as %2F is such a slash, too.  NULL: no memory. */
+const char *request_rest(const struct request *request, const char *name);
+
 /* The first value of a query name; NULL: absent. */
 const char *request_query(const struct request *request, const char *name);
 /* All pairs as sent, for repeated names. */
@@ -73,6 +77,9 @@ const char *request_header(const struct request *request, const char *name);
 
 /* The body, NUL-terminated after *ret_len bytes; "" when there is none.  May be written to. */
 char *request_body(struct request *request, size_t *ret_len);
+
+/* How many bytes the body has or will have; -1: only its end will tell. */
+int64_t request_length(const struct request *request);
 
 /* Memory that goes with the request, at most HTTP_ARENA_BYTES_MAX. */
 struct arena *request_arena(struct request *request);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* routes.c - the table, sorted by how many segments a pattern has.
  *
- * A path is compared with the patterns of its own length only, about ten; literal
- * segments are compared before parameters, so the order of the table is free.
+ * A path is compared with the patterns of its own length only, about ten, and if none of
+ * them matches with those for any length; literal segments are compared before parameters,
+ * so the order of the table is free.
  */
 #include "service/http/routes.h"
 
@@ -20,6 +21,7 @@ struct entry {
 	const struct route *route;
 	struct segment segments[ROUTE_SEGMENTS_MAX];
 	unsigned count, params;
+	bool rest; /* the last one stands for all that follow */
 };
 
 struct routes {
@@ -43,6 +45,8 @@ static int entry_cut(struct entry *entry, const struct route *route, struct err 
 		segment->len = strcspn(segment->text, "/");
 		segment->param = segment->text[0] == '{';
 		entry->params += segment->param;
+		entry->rest = segment->param && segment->len > strlen("{...}") &&
+			      strncmp(segment->text + segment->len - 4, "...}", 4) == 0;
 		entry->count++;
 		at = segment->text + segment->len;
 	}
@@ -107,6 +111,8 @@ size_t routes_index(const struct routes *routes, const struct route *route)
 
 static bool entry_matches(const struct entry *entry, const struct path *path)
 {
+	if (entry->count != path->count && !(entry->rest && entry->count < path->count))
+		return false;
 	for (unsigned i = 0; i < entry->count; i++) {
 		const struct segment *segment = &entry->segments[i];
 		const char *text = path->segments[i];
@@ -124,24 +130,36 @@ static bool same_shape(const struct entry *a, const struct entry *b)
 	return entry_compare(a, b) == 0;
 }
 
-void routes_match(const struct routes *routes, enum method method, const struct path *path,
-		  struct match *ret_match)
+/* Among the entries from `first` to before `end`: the best shape and its methods. */
+static void entries_match(const struct routes *routes, unsigned first, unsigned end,
+			  const struct path *path, enum method wanted, struct match *match)
 {
 	const struct entry *best = NULL;
-	enum method wanted = method == METHOD_HEAD ? METHOD_GET : method;
-	struct match match = {0};
 
-	for (unsigned i = routes->first[path->count];
-	     !path->too_deep && i < routes->first[path->count + 1]; i++) {
+	for (unsigned i = first; i < end; i++) {
 		const struct entry *entry = &routes->entries[i];
 
 		if ((best && !same_shape(best, entry)) || !entry_matches(entry, path))
 			continue;
 		best = entry;
-		match.methods |= 1U << entry->route->method;
+		match->methods |= 1U << entry->route->method;
 		if (entry->route->method == wanted)
-			match.route = entry->route;
+			match->route = entry->route;
 	}
+}
+
+void routes_match(const struct routes *routes, enum method method, const struct path *path,
+		  struct match *ret_match)
+{
+	enum method wanted = method == METHOD_HEAD ? METHOD_GET : method;
+	unsigned count = MIN(path->count, ROUTE_SEGMENTS_MAX);
+	struct match match = {0};
+
+	if (!path->too_deep && path->count == count)
+		entries_match(routes, routes->first[count], routes->first[count + 1], path, wanted,
+			      &match);
+	if (!path->too_deep && match.methods == 0) /* those for any number of segments */
+		entries_match(routes, 0, routes->first[count + 1], path, wanted, &match);
 	if (match.methods & 1U << METHOD_GET)
 		match.methods |= 1U << METHOD_HEAD;
 	if (match.methods)
@@ -158,7 +176,8 @@ int route_param(const struct route *route, const char *name)
 
 	for (int i = 0; *at == '/'; i++) {
 		at++;
-		if (*at == '{' && strncmp(at + 1, name, len) == 0 && at[len + 1] == '}')
+		if (*at == '{' && strncmp(at + 1, name, len) == 0 &&
+		    (at[len + 1] == '}' || strcmp(at + len + 1, "...}") == 0))
 			return i;
 		at += strcspn(at, "/");
 	}

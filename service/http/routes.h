@@ -9,8 +9,9 @@
  *   };
  *
  * A segment in braces matches any one non-empty segment; a literal one goes before
- * it (/v1/jobs/cancel before /v1/jobs/{id}).  HEAD is served by GET, OPTIONS by the
- * server.  404 and 405 (with Allow) and their hints come from here.
+ * it (/v1/jobs/cancel before /v1/jobs/{id}).  A last one with dots, {name...}, matches one
+ * segment or more; every other pattern that matches goes before it.  HEAD is served by GET, OPTIONS
+ * by the server.  404 and 405 (with Allow) and their hints come from here.
  *
  * Threads    a table is constant; every function from any thread.
  */
@@ -21,13 +22,18 @@
 #include "service/http/auth.h"
 #include "service/http/request.h"
 
-enum { ROUTE_PARAMS_MAX = 4, ROUTE_SEGMENTS_MAX = 8 };
+enum {
+	ROUTE_PARAMS_MAX = 4,
+	ROUTE_SEGMENTS_MAX = 8, /* of a pattern */
+	PATH_SEGMENTS_MAX = 20, /* of a path: /v1/files/ and the deepest name */
+};
 
 enum route_flags {
 	ROUTE_BODY = 1,	    /* takes a body; without it a body is 413 */
 	ROUTE_OPEN = 2,	    /* needs no token: health checks */
 	ROUTE_DRAINING = 4, /* is answered during a drain too */
 	ROUTE_STREAM = 8,   /* its answers may stay open, idle and many */
+	ROUTE_INTAKE = 16,  /* takes a body as it comes, of any size: intake.h */
 };
 
 struct route {
@@ -49,7 +55,7 @@ size_t routes_index(const struct routes *routes, const struct route *route);
 
 /* A path cut into segments, each percent-decoded. */
 struct path {
-	const char *segments[ROUTE_SEGMENTS_MAX];
+	const char *segments[PATH_SEGMENTS_MAX];
 	unsigned count;
 	bool trailing_slash;
 	bool too_deep;
@@ -64,7 +70,7 @@ struct match {
 void routes_match(const struct routes *routes, enum method method, const struct path *path,
 		  struct match *ret_match);
 
-/* Which segment of its path stands for {name}; -1: none. */
+/* Which segment of its path stands for {name}, or is the first of {name...}; -1: none. */
 int route_param(const struct route *route, const char *name);
 
 /* "GET, HEAD, OPTIONS, POST" for the Allow field. */

@@ -121,6 +121,11 @@ void server_enter(struct server *server)
 	atomic_fetch_add(&server->under_way, 1);
 }
 
+void server_cut(struct server *server, struct conn *conn, const struct buf *answer)
+{
+	lobby_answer(server->lobby, conn->fd, answer->data, answer->len);
+}
+
 static void server_leave(struct server *server)
 {
 	atomic_fetch_sub(&server->under_way, 1);
@@ -137,6 +142,7 @@ static void request_over(struct server *server, struct request *request, bool se
 	bool handled;
 
 	count(server, request, request->answer == ANSWER_SENT && sent, now_us);
+	intake_close(request);
 	reply_abandon(request);
 	conn_end(request->conn, now_us / 1000);
 	handled = request->handled;

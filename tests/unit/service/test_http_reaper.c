@@ -151,6 +151,33 @@ static void closes_who_sends_a_body_too_slowly(void **state)
 	close(fd);
 }
 
+static void closes_who_stops_after_a_fast_start(void **state)
+{
+	/* 20,000 bytes in the first moment would be 1 KiB/s for many seconds; then nothing. */
+	int fd = raw_connect(server_url(server));
+	char bytes[20000];
+
+	(void)state;
+	memset(bytes, 'x', sizeof(bytes));
+	send_text(fd, "POST /ok HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000\r\n\r\n");
+	raw_send(fd, bytes, sizeof(bytes));
+	raw_wait_for_end(fd);
+	assert_int_equal(reaped(), 1);
+	close(fd);
+}
+
+static void closes_whose_client_ends_in_the_middle(void **state)
+{
+	/* The end comes with the last bytes, of which too few: long before the time for bodies. */
+	int fd = raw_connect(server_url(server));
+
+	(void)state;
+	send_text(fd, "POST /ok HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000\r\n\r\n0123");
+	shutdown(fd, SHUT_WR);
+	raw_wait_for_end(fd);
+	close(fd);
+}
+
 static void closes_who_is_idle_between_requests(void **state)
 {
 	/* The request is answered in full; the silence after it is what is too long. */
@@ -234,6 +261,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(closes_who_says_nothing_or_half_a_head, start_headers),
 		TEST(closes_who_sends_a_body_too_slowly, start_body),
+		TEST(closes_who_stops_after_a_fast_start, start_body),
+		TEST(closes_whose_client_ends_in_the_middle, start_idle),
 		TEST(closes_who_is_idle_between_requests, start_idle),
 		TEST(closes_who_does_not_read, start_stall),
 		TEST(bounds_connections_in_all, start_few),

@@ -21,6 +21,9 @@ static const struct route table[] = {
 	{METHOD_DELETE, "/v1/jobs/{id}", nothing, 0, SCOPE_ANY, 0},
 	{METHOD_POST, "/v1/jobs/cancel", nothing, 0, SCOPE_ANY, 0},
 	{METHOD_POST, "/v1/jobs/{id}/cancel", nothing, 0, SCOPE_ANY, 0},
+	{METHOD_GET, "/v1/files", nothing, 0, SCOPE_ANY, 0},
+	{METHOD_PUT, "/v1/files/{file...}", nothing, 0, SCOPE_ANY, 0},
+	{METHOD_GET, "/v1/files/{file...}", nothing, 0, SCOPE_ANY, 0},
 	{0},
 };
 
@@ -80,12 +83,39 @@ static void the_root_and_the_depths_are_paths_too(void **state)
 	assert_true(match(METHOD_GET, &slash).without_trailing_slash);
 }
 
+static void the_rest_of_a_path_may_be_long(void **state)
+{
+	/* From one segment to as many as a path has, but not none; other patterns go before. */
+	const struct path list = {.segments = {"v1", "files"}, .count = 2};
+	const struct path one = {.segments = {"v1", "files", "a"}, .count = 3};
+	const struct path job = {.segments = {"v1", "jobs", "a", "b"}, .count = 4};
+	struct path many = {.segments = {"v1", "files"}, .count = PATH_SEGMENTS_MAX};
+
+	(void)state;
+	for (unsigned i = 2; i < PATH_SEGMENTS_MAX; i++)
+		many.segments[i] = "a";
+	assert_ptr_equal(match(METHOD_GET, &list).route, &table[5]);
+	assert_null(match(METHOD_PUT, &list).route);
+	assert_ptr_equal(match(METHOD_PUT, &one).route, &table[6]);
+	assert_ptr_equal(match(METHOD_GET, &one).route, &table[7]);
+	assert_ptr_equal(match(METHOD_GET, &many).route, &table[7]);
+	assert_int_equal(match(METHOD_POST, &many).methods, 1U << METHOD_GET | 1U << METHOD_HEAD |
+								    1U << METHOD_PUT |
+								    1U << METHOD_OPTIONS);
+	assert_int_equal(match(METHOD_GET, &job).methods, 0);
+	many.too_deep = true;
+	assert_int_equal(match(METHOD_GET, &many).methods, 0);
+	assert_int_equal(route_param(&table[7], "file"), 2);
+	assert_int_equal(route_param(&table[7], "fil"), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_literal_segment_goes_before_a_parameter),
 		cmocka_unit_test(a_parameter_is_never_empty),
 		cmocka_unit_test(the_root_and_the_depths_are_paths_too),
+		cmocka_unit_test(the_rest_of_a_path_may_be_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
