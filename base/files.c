@@ -192,6 +192,23 @@ int files_open(const struct files *files, const char *name, int *ret_fd,
 			    ret_version, err);
 }
 
+bool files_look(const struct files *files, const char *name, struct file_version *ret_version)
+{
+	const char *path;
+	const struct file_root *root = files_root(files, name, &path);
+	int fd = *path ? root_open(root, path, O_PATH) : -1;
+	struct stat stat;
+	bool is_file;
+
+	if (fd < 0)
+		return false;
+	is_file = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
+	if (is_file)
+		file_version_of(&stat, ret_version);
+	close(fd);
+	return is_file;
+}
+
 /* A link to the file at `pin`.  0, or -1 with errno. */
 static int pin_link(const struct file_root *root, const char *path, const char *pin)
 {

@@ -70,6 +70,9 @@ enum { FILE_TAG_MAX = 56, FILE_SUM_BYTES = 32 };
 /* A strong entity tag, quoted (RFC 9110, section 8.8.3). */
 void file_version_tag(const struct file_version *version, char tag[FILE_TAG_MAX]);
 
+/* The version that a name stands for now; false: there is no such file. */
+bool files_look(const struct files *files, const char *name, struct file_version *ret_version);
+
 /* A regular file, for pread(2) or read(2). */
 int files_open(const struct files *files, const char *name, int *ret_fd,
 	       struct file_version *ret_version, struct err *err);

@@ -55,10 +55,6 @@ int root_open_folder(const struct file_root *root, const char *path, const char 
 /* The error for an errno about a named file; returns -1. */
 int files_errno(struct err *err, const char *name, int errno_value);
 
-/* The one that a name has now in our own tree. */
-bool files_version_now(const struct files *files, const char *name,
-		       struct file_version *ret_version);
-
 /* ---- files_name.c ---- */
 
 /* Can files of that folder, or of one below it, match the pattern? */

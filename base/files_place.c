@@ -44,22 +44,6 @@ int file_condition_check(const struct file_condition *condition, const struct fi
 	return 0;
 }
 
-bool files_version_now(const struct files *files, const char *name,
-		       struct file_version *ret_version)
-{
-	int fd = root_open(&files->own, name, O_PATH);
-	struct stat stat;
-	bool is_file;
-
-	if (fd < 0)
-		return false;
-	is_file = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
-	if (is_file)
-		file_version_of(&stat, ret_version);
-	close(fd);
-	return is_file;
-}
-
 int files_writable(const struct files *files, const char *name, struct err *err)
 {
 	const struct file_root *root;
@@ -161,25 +145,37 @@ static int name_take(const struct files *files, const char *name)
 
 /* ---- giving and taking ---- */
 
+/* What stands where a name is to be given is a file, or nothing. */
+static int place_check(int folder, const char *base, const char *name, struct err *err)
+{
+	struct stat stat;
+
+	if (fstatat(folder, base, &stat, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : files_errno(err, name, errno);
+	if (S_ISREG(stat.st_mode))
+		return 0;
+	return err_set(err, ERR_CONFLICT, "'%s' is %s", name,
+		       S_ISDIR(stat.st_mode) ? "a folder" : "no regular file");
+}
+
 static int name_give(struct files *files, int from_fd, const char *from, const char *name,
 		     const struct file_condition *condition, bool *ret_made,
 		     struct file_version *ret_before, bool *ret_created, struct err *err)
 	REQUIRES(files->naming)
 {
 	const char *slash = strrchr(name, '/');
+	const char *base = slash ? slash + 1 : name;
 	int folder, rc;
 
-	*ret_created = !files_version_now(files, name, ret_before);
+	*ret_created = !files_look(files, name, ret_before);
 	if (condition && file_condition_check(condition, *ret_created ? NULL : ret_before, err))
 		return -1;
 	folder = folder_make(files, name, ret_made, err);
 	if (folder < 0)
 		return -1;
-	rc = renameat(from_fd, from, folder, slash ? slash + 1 : name);
-	if (rc && (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST))
-		err_set(err, ERR_CONFLICT, "'%s' is a folder", name);
-	else if (rc)
-		files_errno(err, name, errno);
+	rc = place_check(folder, base, name, err);
+	if (rc == 0 && renameat(from_fd, from, folder, base))
+		rc = files_errno(err, name, errno);
 	close(folder);
 	return rc;
 }
@@ -227,7 +223,7 @@ int files_delete(struct files *files, const char *name, const struct file_condit
 	if (files_writable(files, name, err))
 		return -1;
 	lock_take(&files->naming);
-	if (!files_version_now(files, name, &before))
+	if (!files_look(files, name, &before))
 		err_set(err, ERR_NOT_FOUND, "there is no file '%s'", name);
 	else if (!condition || file_condition_check(condition, &before, err) == 0)
 		rc = name_take(files, name) ? files_errno(err, name, errno) : 0;

@@ -66,6 +66,8 @@ static const struct setting settings[] = {
 	 "what pages that jobs want cached may take of the disk", 1 << 20, 1LL << 50, NULL},
 	{"files", KIND_LIST, AT(files), NULL, "NAME=/PATH",
 	 "a folder that jobs and clients may read as files below NAME/; repeatable", 0, 0, NULL},
+	{"files-quota", KIND_SIZE, AT(files_quota_bytes), "0B", "SIZE",
+	 "what uploaded files may take of the disk; 0B: all but a floor", 0, 1LL << 50, NULL},
 	{"memory", KIND_SIZE, AT(memory_bytes), "1GB", "SIZE",
 	 "what running jobs may reserve together", 1 << 20, 1LL << 50, NULL},
 	{"connections-max", KIND_INT, AT(connections_max), "12000", "N",

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "net/cache.h"
 #include "net/fetch.h"
@@ -285,6 +286,7 @@ static int files_make(struct daemon *daemon, const struct config *config, struct
 		.dir = path,
 		.folders = (const char *const *)config->files.items,
 		.private_dir = config->data,
+		.quota_bytes = config->files_quota_bytes,
 	};
 
 	snprintf(path, sizeof(path), "%s/files", config->data);
@@ -392,7 +394,9 @@ int daemon_start(const struct config *config, struct daemon **ret_daemon, struct
 	    auth_make(daemon, config, err) || server_make(daemon, config, err) ||
 	    store_make(daemon, config, err) || files_make(daemon, config, err) ||
 	    cache_make(daemon, config, err) || fetcher_make(daemon, config, err) ||
-	    engine_make(daemon, config, err) || desk_new(&daemon->api.desk, err))
+	    engine_make(daemon, config, err) ||
+	    desk_new(1, DESK_WAITING_MAX, &daemon->api.desk, err) ||
+	    desk_new(FILES_DESK_THREADS, FILES_UPLOADS_MAX, &daemon->api.files_desk, err))
 		goto fail;
 	daemon->api.permits = &daemon->permits;
 	if (engine_start(daemon->api.engine, err) || server_start(daemon->api.server, err))
@@ -430,6 +434,7 @@ void daemon_stop(struct daemon *daemon)
 	fetcher_free(daemon->api.fetcher);
 	cache_free(daemon->api.cache);
 	desk_free(daemon->api.desk);
+	desk_free(daemon->api.files_desk);
 	store_close(daemon->api.store);
 	engine_free(daemon->api.engine);
 	server_free(daemon->api.server);

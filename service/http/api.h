@@ -43,7 +43,7 @@ struct api {
 	struct cache *cache;
 	struct files *files;
 	struct server *server;
-	struct desk *desk;
+	struct desk *desk, *files_desk; /* tests of specs; ends of uploads */
 	const struct permits *permits;
 	const struct config *config;
 	int64_t started_wall_ms;
@@ -108,6 +108,12 @@ void host_open(struct request *request);
 void host_close(struct request *request);
 void host_reset(struct request *request);
 void host_patch(struct request *request);
+/* api_files.c */
+void file_list(struct request *request);
+void file_show(struct request *request);
+void file_delete(struct request *request);
+/* api_uploads.c */
+void file_put(struct request *request);
 /* api_system.c */
 void pool_show(struct request *request);
 void livez(struct request *request);

@@ -8,41 +8,8 @@
 #include "service/http/api_query.h"
 #include "service/http/range.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-struct body_stream {
-	int fd;
-	int64_t offset, end;
-};
-
-static ssize_t body_read(void *ctx, char *into, size_t room)
-{
-	struct body_stream *stream = ctx;
-	size_t len = (size_t)MIN((int64_t)room, stream->end - stream->offset);
-	ssize_t n;
-
-	if (len == 0)
-		return STREAM_END;
-	do
-		n = pread(stream->fd, into, len, stream->offset);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return STREAM_FAIL; /* a length was promised */
-	stream->offset += n;
-	return n;
-}
-
-static void body_close(void *ctx)
-{
-	struct body_stream *stream = ctx;
-
-	close(stream->fd);
-	free(stream);
-}
 
 static void body_headers(struct request *request, const char *name)
 {
@@ -54,26 +21,18 @@ static void body_headers(struct request *request, const char *name)
 /* Owns fd. */
 static void body_reply(struct request *request, const char *name, int fd, int64_t size)
 {
-	static const struct stream_reader reader = {.read = body_read, .close = body_close};
-	struct body_stream *stream = malloc(sizeof(*stream));
 	char etag[BODY_NAME_LEN + 3];
+	int64_t from, to;
 	int status;
 
-	if (!stream) {
-		close(fd);
-		reply_problemf(request, ERR_NO_MEMORY, "no memory for a stream");
-		return;
-	}
-	stream->fd = fd;
 	snprintf(etag, sizeof(etag), "\"%s\"", name);
-	status = range_answer(request, etag, size, &stream->offset, &stream->end);
+	status = range_answer(request, etag, size, &from, &to);
 	if (status == 416) {
-		body_close(stream);
+		close(fd);
 		return;
 	}
 	body_headers(request, name);
-	reply_stream(request, status, "application/octet-stream", stream->end - stream->offset,
-		     &reader, stream);
+	reply_file(request, status, "application/octet-stream", fd, from, to - from);
 }
 
 void job_body(struct request *request)

@@ -20,32 +20,6 @@ static int cursor_read(struct request *request, struct job_filter *filter, struc
 	return 0;
 }
 
-/* The same query with another cursor, for Link: rel="next". */
-static void next_link(struct request *request, const char *cursor)
-{
-	size_t count;
-	const struct query_pair *pairs = request_queries(request, &count);
-	struct buf query = BUF(HTTP_URI_BYTES_MAX);
-
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(pairs[i].name, "cursor") == 0)
-			continue;
-		buf_printf(&query, "%s=", pairs[i].name);
-		for (const char *at = pairs[i].value; *at; at++) {
-			if (strchr("&#+%<>\"", *at) || (unsigned char)*at <= ' ' ||
-			    (unsigned char)*at > '~')
-				buf_printf(&query, "%%%02X", (unsigned char)*at);
-			else
-				buf_add_byte(&query, *at);
-		}
-		buf_add_byte(&query, '&');
-	}
-	if (buf_ok(&query))
-		reply_headerf(request, "Link", "</v1/jobs?%scursor=%s>; rel=\"next\"",
-			      buf_text(&query), cursor);
-	buf_done(&query);
-}
-
 static void list_reply(struct request *request, const struct job *jobs, size_t count,
 		       const struct id *after)
 {
@@ -60,7 +34,7 @@ static void list_reply(struct request *request, const struct job *jobs, size_t c
 	json_out_end(&out, ']');
 	if (after) {
 		id_format(after, cursor);
-		next_link(request, cursor);
+		query_next_link(request, "/v1/jobs", cursor);
 	}
 	json_out_text(&out, "next_cursor", after ? cursor : NULL);
 	json_out_end(&out, '}');

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/units.h"
+#include "service/http/reply.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,6 +55,31 @@ int query_bool(struct request *request, const char *name, bool *ret, struct err 
 	if (!text || *ret || strcmp(text, "false") == 0 || strcmp(text, "0") == 0)
 		return 0;
 	return err_set(err, ERR_BAD_PARAMETER, "%s='%.40s' is neither true nor false", name, text);
+}
+
+void query_next_link(struct request *request, const char *path, const char *cursor)
+{
+	size_t count;
+	const struct query_pair *pairs = request_queries(request, &count);
+	struct buf query = BUF(HTTP_URI_BYTES_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(pairs[i].name, "cursor") == 0)
+			continue;
+		buf_printf(&query, "%s=", pairs[i].name);
+		for (const char *at = pairs[i].value; *at; at++) {
+			if (strchr("&#+%<>\"", *at) || (unsigned char)*at <= ' ' ||
+			    (unsigned char)*at > '~')
+				buf_printf(&query, "%%%02X", (unsigned char)*at);
+			else
+				buf_add_byte(&query, *at);
+		}
+		buf_add_byte(&query, '&');
+	}
+	if (buf_ok(&query))
+		reply_headerf(request, "Link", "<%s?%scursor=%s>; rel=\"next\"", path,
+			      buf_text(&query), cursor);
+	buf_done(&query);
 }
 
 /* ---- the filter ---- */

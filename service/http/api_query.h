@@ -30,6 +30,9 @@ int query_filter(struct request *request, struct job_filter *filter, struct err 
 #define QUERY_FILTER_NAMES "state", "type", "name", "priority", "tag", "since", "until", "q"
 bool query_filter_given(struct request *request); /* any of them */
 
+/* Link: rel="next": the same query with another cursor. */
+void query_next_link(struct request *request, const char *path, const char *cursor);
+
 /* {id} of the path.  ERR_NOT_FOUND when it is no UUID: there is no such job. */
 int path_id(struct request *request, struct id *ret_id, struct err *err);
 

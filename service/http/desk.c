@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* desk.c - a queue and its thread. */
+/* desk.c - a queue and its threads. */
 #include "service/http/desk.h"
 
-#include "base/limits.h"
 #include "base/lock.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 struct desk {
-	pthread_t thread;
+	unsigned waiting_max;
+	unsigned threads_count;
+	pthread_t threads[DESK_THREADS_MAX];
 	struct lock lock; /* LOCK_LEAF */
 	struct cond some; /* there is work, or the end */
 	struct desk_work *first GUARDED_BY(lock), **last GUARDED_BY(lock);
@@ -48,11 +50,21 @@ static void *desk_main(void *ctx)
 	return NULL;
 }
 
-int desk_new(struct desk **ret_desk, struct err *err)
+static int desk_start(struct desk *desk, struct err *err)
+{
+	int rc = pthread_create(&desk->threads[desk->threads_count], NULL, desk_main, desk);
+
+	if (rc)
+		return err_set_errno(err, ERR_NO_MEMORY, rc, "no thread for the desk");
+	desk->threads_count++;
+	return 0;
+}
+
+int desk_new(unsigned threads, unsigned waiting_max, struct desk **ret_desk, struct err *err)
 {
 	struct desk *desk = calloc(1, sizeof(*desk));
-	int rc;
 
+	assert(threads <= DESK_THREADS_MAX);
 	if (!desk)
 		return err_set(err, ERR_NO_MEMORY, "no memory for the desk");
 	lock_init(&desk->lock, LOCK_LEAF);
@@ -60,12 +72,12 @@ int desk_new(struct desk **ret_desk, struct err *err)
 	lock_take(&desk->lock);
 	desk->last = &desk->first;
 	lock_drop(&desk->lock);
-	rc = pthread_create(&desk->thread, NULL, desk_main, desk);
-	if (rc) {
-		cond_done(&desk->some);
-		lock_done(&desk->lock);
-		free(desk);
-		return err_set_errno(err, ERR_NO_MEMORY, rc, "no thread for the desk");
+	desk->waiting_max = waiting_max;
+	while (desk->threads_count < threads) {
+		if (desk_start(desk, err)) {
+			desk_free(desk);
+			return -1;
+		}
 	}
 	*ret_desk = desk;
 	return 0;
@@ -77,9 +89,10 @@ void desk_free(struct desk *desk)
 		return;
 	lock_take(&desk->lock);
 	desk->stopping = true;
-	cond_signal(&desk->some);
+	cond_broadcast(&desk->some);
 	lock_drop(&desk->lock);
-	pthread_join(desk->thread, NULL);
+	for (unsigned i = 0; i < desk->threads_count; i++)
+		pthread_join(desk->threads[i], NULL);
 	cond_done(&desk->some);
 	lock_done(&desk->lock);
 	free(desk);
@@ -90,7 +103,7 @@ bool desk_add(struct desk *desk, struct desk_work *work)
 	bool room;
 
 	lock_take(&desk->lock);
-	room = desk->waiting < DESK_WAITING_MAX && !desk->stopping;
+	room = desk->waiting < desk->waiting_max && !desk->stopping;
 	if (room) {
 		work->next = NULL;
 		*desk->last = work;

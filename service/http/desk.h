@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* desk.h - one thread for work that is too long for an HTTP thread and no job.
+/* desk.h - a few threads for work that is too long for an HTTP thread and no job.
  *
  * A request that needs it suspends its connection (reply_later) and is answered from
- * here.  Work waits in order, at most DESK_WAITING_MAX pieces.
+ * here.  Work waits in order, a bounded number of pieces.
  *
  * Threads    desk_add() from any thread; desk_free() once, by its maker.
  * Ownership  from desk_add() on the desk holds the work until run() is called.
@@ -19,12 +19,14 @@ struct desk;
 
 /* The first member of what the caller allocates. */
 struct desk_work {
-	/* Exactly once, on the desk's thread; stopping: from desk_free(), only to answer. */
+	/* Exactly once, on a thread of the desk; stopping: from desk_free(), only to answer. */
 	void (*run)(struct desk_work *work, bool stopping);
 	struct desk_work *next;
 };
 
-int desk_new(struct desk **ret_desk, struct err *err);
+enum { DESK_THREADS_MAX = 8 };
+
+int desk_new(unsigned threads, unsigned waiting_max, struct desk **ret_desk, struct err *err);
 void desk_free(struct desk *desk); /* NULL is fine */
 
 bool desk_add(struct desk *desk, struct desk_work *work); /* false: too much waits */

@@ -65,6 +65,9 @@ void reply_bytes(struct request *request, int status, const char *content_type, 
 /* The same for text that lives as long as the program: nothing is copied. */
 void reply_static(struct request *request, int status, const char *content_type, const char *text,
 		  size_t len);
+/* Bytes of a file, sent by the kernel (sendfile); takes the descriptor. */
+void reply_file(struct request *request, int status, const char *content_type, int fd,
+		int64_t offset, int64_t len);
 /* No body: 204, 304, … */
 void reply_empty(struct request *request, int status);
 

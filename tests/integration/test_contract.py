@@ -93,6 +93,7 @@ def test_the_routes_are_those_of_the_document():
     table = (ROOT / "service" / "http" / "api_routes.c").read_text()
     routes = set(re.findall(r'\{METHOD_(\w+),\s*"([^"]+)"', table))
     assert len(routes) > 30
+    routes = {(method, path.replace("...}", "}")) for method, path in routes}
     assert routes == {(method, path) for method, path, _ in contract.operations()}
 
 

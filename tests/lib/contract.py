@@ -56,7 +56,9 @@ def operations():
 
 def _pattern(path):
     parts = re.split(r"\{[^}]+\}", path)
-    return re.compile("[^/]+".join(re.escape(part) for part in parts))
+    # The names of files have slashes of their own.
+    value = ".+" if path.endswith("{file}") else "[^/]+"
+    return re.compile(value.join(re.escape(part) for part in parts))
 
 
 # A literal segment goes before a parameter: /v1/jobs/batch is no /v1/jobs/{id}.
@@ -142,6 +144,8 @@ def _check_content(declared, answer):
     content = declared.get("content")
     if not content:
         assert answer.body == b"", answer
+        return
+    if "*/*" in content:
         return
     assert answer.media_type in content, f"{answer!r} is none of {list(content)}"
     schema = content[answer.media_type].get("schema", {})

@@ -47,7 +47,7 @@ static void work_is_done_in_order_each_once(void **state)
 
 	sem_init(&begun, 0, 0);
 	sem_init(&go, 0, 0);
-	assert_int_equal(desk_new(&desk, &err), 0);
+	assert_int_equal(desk_new(1, DESK_WAITING_MAX, &desk, &err), 0);
 	for (int i = 0; i < 3; i++) {
 		pieces[i].work.run = piece_run;
 		pieces[i].next = &next;
@@ -78,7 +78,7 @@ static void too_much_is_refused(void **state)
 
 	sem_init(&begun, 0, 0);
 	sem_init(&go, 0, 0);
-	assert_int_equal(desk_new(&desk, &err), 0);
+	assert_int_equal(desk_new(1, DESK_WAITING_MAX, &desk, &err), 0);
 	for (int i = 0; i < DESK_WAITING_MAX + 2; i++) {
 		pieces[i].work.run = piece_run;
 		pieces[i].next = &next;
