@@ -72,6 +72,14 @@ enum {
 	SCRIPT_VALUES_MAX         = 4000,             /* arguments and results of one call; Lua's stack stays small */
 	SCRIPT_LOG_BYTES_MAX      = 2048,             /* of one line */
 
+	/* groups and their functions */
+	AGGREGATE_KEYS_MAX        = 32,               /* of one group: more is a record */
+	AGGREGATE_MEMBERS_MAX     = 256,              /* functions of one plan */
+	AGGREGATE_KEPT_MAX        = 10000,            /* values that collect() and top() keep of a group */
+	GROUP_VALUE_BYTES_MAX     = 64 * 1024,        /* a key, or a value that is kept: many of each are in memory */
+	GROUP_BLOB_BYTES_MAX      = 256 * 1024,       /* groups inside a checkpoint; more of them are files */
+	GROUP_RUNS_MAX            = 1000,             /* files of one table before they become one */
+
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */
 	HTTP_HEADERS_MAX          = 64,               /* proxies add a dozen */

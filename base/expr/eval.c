@@ -472,6 +472,12 @@ int expr_eval(const struct expr *expr, const struct value *values, struct expr_s
 	return node_eval(expr->root, &eval, ret_value);
 }
 
+bool expr_is_field(const struct expr *expr, unsigned *ret_field)
+{
+	*ret_field = expr->root->field;
+	return expr->root->kind == NODE_FIELD;
+}
+
 int expr_test(const struct expr *expr, const struct value *values, struct expr_scratch *scratch,
 	      bool *ret_true, struct err *err)
 {

@@ -47,6 +47,9 @@ int expr_compile(const char *source, struct fields *fields, struct expr **ret_ex
 		 struct expr_mistake *ret_mistake, struct err *err);
 void expr_free(struct expr *expr);
 
+/* Is it nothing but a field?  Then *ret_field is its index among the values. */
+bool expr_is_field(const struct expr *expr, unsigned *ret_field);
+
 struct expr_scratch *expr_scratch_new(void); /* NULL: no memory */
 void expr_scratch_free(struct expr_scratch *scratch);
 void expr_scratch_clear(struct expr_scratch *scratch); /* before each record */

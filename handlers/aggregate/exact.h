@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* exact.h - sums of numbers, of their squares and cubes, without any rounding.
+ *
+ * A sum is an integer of some limbs, in two's complement, times a power of two.  While all
+ * terms are integers that power is 1 and nothing can overflow (2^63 terms).  With the first
+ * double it is that of a window which holds ordinary doubles; a term or a sum beyond the
+ * window moves it all to limbs for the whole range of doubles, elsewhere in memory.  What is
+ * held is exact at any time, so neither order nor these moves can show.  (R. M. Neal, "Fast
+ * exact summation using small and large superaccumulators", 2015, has the idea of limbs for
+ * the whole range; the window makes a state small.)
+ *
+ * Threads    one at a time.
+ * Ownership  all bytes 0 is an empty sum; exact_done() frees what is elsewhere.
+ * Errors     -1: no memory, the sum is as before.
+ */
+#ifndef HANDLERS_AGGREGATE_EXACT_H
+#define HANDLERS_AGGREGATE_EXACT_H
+
+#include "base/compiler.h"
+#include "handlers/aggregate/bytes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+__extension__ typedef __int128 int128;
+__extension__ typedef unsigned __int128 uint128;
+
+enum { EXACT_LIMBS_MAX = 102, EXACT_POWER_MAX = 3 };
+
+/* Of sums of the first, second and third power. */
+struct exact_shape {
+	unsigned power;
+	unsigned limbs, wide_limbs;
+	int base, wide_base; /* the exponents of their lowest bits */
+};
+extern const struct exact_shape exact_shapes[EXACT_POWER_MAX + 1]; /* by power, from 1 */
+
+/* A state is limbs[shape->limbs], and then its tail: a mode and where the wide limbs are. */
+enum exact_mode { EXACT_INTEGERS, EXACT_WINDOW, EXACT_WIDE, EXACT_MODE_MASK };
+
+static inline size_t exact_bytes(const struct exact_shape *shape)
+{
+	return (shape->limbs + 1) * sizeof(uint64_t);
+}
+
+static inline enum exact_mode exact_mode(const struct exact_shape *shape, const uint64_t *state)
+{
+	return (enum exact_mode)(state[shape->limbs] & EXACT_MODE_MASK);
+}
+
+/* Adds the power of a finite double, or of an integer. */
+int exact_add_double(const struct exact_shape *shape, uint64_t *state, double number);
+int exact_add_int(const struct exact_shape *shape, uint64_t *state, int64_t integer);
+
+void exact_done(const struct exact_shape *shape, uint64_t *state);
+size_t exact_extra_bytes(const struct exact_shape *shape, const uint64_t *state);
+
+void exact_save(const struct exact_shape *shape, const uint64_t *state, struct buf *into);
+/* Adds a saved sum; damaged ones are bytes->damaged. */
+int exact_absorb(const struct exact_shape *shape, uint64_t *state, struct bytes *bytes);
+
+/* The sum as a sign and a magnitude. */
+struct exact_words {
+	uint64_t words[EXACT_LIMBS_MAX]; /* the lowest first */
+	unsigned count;			 /* without zeros at the top */
+	int exponent;
+	bool negative;
+	bool whole; /* every term was an integer: exponent is 0 */
+};
+void exact_words(const struct exact_shape *shape, const uint64_t *state, struct exact_words *ret);
+
+/* ---- the first power, in the few lines that most rows take ---- */
+
+enum {
+	SUM_LIMBS = 2,
+	SUM_BASE = -76,		  /* doubles from 2^-24 on, whatever their digits … */
+	SUM_SHIFT_MAX = 126 - 53, /* … below 2^50 */
+};
+
+static inline uint128 sum_get(const uint64_t *state)
+{
+	return (uint128)state[1] << 64 | state[0];
+}
+
+static inline void sum_set(uint64_t *state, uint128 sum)
+{
+	state[0] = (uint64_t)sum;
+	state[1] = (uint64_t)(sum >> 64);
+}
+
+static inline int sum_add_double(uint64_t *state, double number)
+{
+	uint64_t bits, negative, mantissa;
+	unsigned shift;
+	uint128 term, sum;
+
+	memcpy(&bits, &number, sizeof(bits));
+	shift = (unsigned)(bits >> 52 & 0x7ff) - 1075 - SUM_BASE;
+	if (state[SUM_LIMBS] != EXACT_WINDOW || shift > SUM_SHIFT_MAX)
+		return exact_add_double(&exact_shapes[1], state, number);
+	negative = bits >> 63;
+	mantissa = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
+	term = (uint128)mantissa << shift;
+	sum = sum_get(state) + ((term ^ -(uint128)negative) + negative);
+	/* its two top bits differ: the next term might not fit */
+	if ((int64_t)((uint64_t)(sum >> 64) ^ (uint64_t)(sum >> 63)) < 0)
+		return exact_add_double(&exact_shapes[1], state, number);
+	sum_set(state, sum);
+	return 0;
+}
+
+static inline int sum_add_int(uint64_t *state, int64_t integer)
+{
+	if (state[SUM_LIMBS] != EXACT_INTEGERS)
+		return exact_add_int(&exact_shapes[1], state, integer);
+	sum_set(state, sum_get(state) + (uint128)(int128)integer);
+	return 0;
+}
+
+#endif
