@@ -127,6 +127,9 @@ bool run_completion(struct run *run, unsigned lane, struct completion *ret);
 /* Fetches and timers of this lane that are under way or not yet taken. */
 unsigned run_outstanding(const struct run *run, unsigned lane);
 
+/* Of its fetches, those that make no request now: parked, or between two attempts. */
+unsigned run_fetches_idle(const struct run *run, unsigned lane);
+
 /* ---- parts ---- */
 
 /* A part is known by its key, once per job; its number counts from 0 in the order
@@ -200,6 +203,10 @@ void run_part_retry(struct run *run, unsigned lane, struct part *part, int64_t n
 
 /* Drops what it emitted; it is unclaimed again, as if never taken. */
 void run_part_release(struct run *run, unsigned lane, struct part *part);
+
+/* The unclaimed parts of a group are given to no lane before that instant; 0: from now on they
+ * are again.  False: too many are held back already, run_part_retry() each. */
+bool run_group_hold(struct run *run, uint64_t group, int64_t until_ms);
 
 /* In open: results come out in part order, whatever order parts finish in. */
 void run_ordered(struct run *run);

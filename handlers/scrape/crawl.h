@@ -39,6 +39,9 @@ struct lane {
 	struct part **parts;
 	unsigned *free_slots;
 	unsigned free_count, slots;
+	unsigned fetches; /* at once; slots are more, for fetches that make no request */
+	unsigned idle;	  /* of those under way, at idle_at_ms */
+	int64_t idle_at_ms;
 	bool end; /* no part is left to take */
 	struct telling telling;
 	struct buf item;     /* of telling */
@@ -47,7 +50,7 @@ struct lane {
 	struct arena begins; /* the visit whose fetch begins */
 	struct buf input;    /* a part's, on its way into the house */
 	struct lane_hosts hosts;
-	unsigned put_off; /* parts of hosts that have enough, in this step; many end it */
+	unsigned put_off; /* hosts that have enough, in this step; many end it */
 	bool timer;	  /* it will look again */
 	struct tally tally;
 };
@@ -103,7 +106,7 @@ void maps_done(struct map_reader *maps);
 enum step maps_step(struct run *run, struct crawl *crawl, unsigned lane, struct err *err);
 
 /* crawl_lane.c */
-int lane_init(struct lane *lane, unsigned slots, struct err *err);
+int lane_init(struct lane *lane, unsigned fetches, struct err *err);
 void lane_done(struct lane *lane);
 enum step lane_crawl(struct run *run, struct crawl *crawl, unsigned lane, struct err *err);
 

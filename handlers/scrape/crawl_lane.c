@@ -19,14 +19,17 @@
 enum {
 	PAGES_PER_STEP = 4, /* a page of 100 KB parses in about a millisecond */
 	BEGINS_BYTES_MAX = 64 * 1024,
-	PUT_OFF_PER_STEP = 8, /* then others have their turn, and the lane looks again soon */
+	PUT_OFF_PER_STEP = 64, /* then others have their turn, and the lane looks again soon */
 	LOOK_AGAIN_MS = 50,
 	TIMER_TAG = 0, /* its kind tells it from a fetch */
-	PUT_OFF_MS = 3000,
+	PUT_OFF_MS = 1000,
 };
 
-int lane_init(struct lane *lane, unsigned slots, struct err *err)
+int lane_init(struct lane *lane, unsigned fetches, struct err *err)
 {
+	unsigned slots = fetches + LANE_HOSTS_MAX;
+
+	lane->fetches = fetches;
 	lane->slots = lane->free_count = slots;
 	lane->parts = calloc(slots, sizeof(struct part *));
 	lane->free_slots = calloc(slots, sizeof(unsigned));
@@ -211,6 +214,21 @@ static enum run_answer page_tell(struct run *run, struct crawl *crawl, unsigned 
 
 /* ---- fetching ---- */
 
+/* Did the host say nothing?  What was refused on this side of the wire is no news of it. */
+static bool is_silence(const struct fetch_result *result)
+{
+	switch (result->err.code) {
+	case ERR_FETCH_DNS:
+	case ERR_FETCH_CONNECT:
+	case ERR_FETCH_TLS:
+	case ERR_FETCH_TIMEOUT:
+	case ERR_FETCH_RESET:
+		return result->status == 0;
+	default:
+		return false;
+	}
+}
+
 /* One finished fetch; RUN_LATER: none was there. */
 static enum run_answer page_take(struct run *run, struct crawl *crawl, unsigned index,
 				 struct err *err)
@@ -227,7 +245,8 @@ static enum run_answer page_take(struct run *run, struct crawl *crawl, unsigned 
 		return RUN_OK;
 	}
 	part = lane->parts[completion.tag];
-	lane_host_ended(&lane->hosts, part->group, clock_ms());
+	if (lane_host_ended(&lane->hosts, part->group, !is_silence(completion.fetch), clock_ms()))
+		run_group_hold(run, part->group, 0);
 	lane->free_slots[lane->free_count++] = (unsigned)completion.tag;
 	if (completion.fetch->err.code == ERR_CANCELLED)
 		run_part_release(run, index, part); /* the attempt ends; the next goes on here */
@@ -281,6 +300,17 @@ static int request_fill(const struct plan *plan, const struct part *part, struct
 	return 0;
 }
 
+/* All parts of that host wait, for as long or until it answers. */
+static void host_put_off(struct run *run, unsigned index, struct part *part)
+{
+	int64_t until_ms = clock_wall_ms() + PUT_OFF_MS;
+
+	if (run_group_hold(run, part->group, until_ms))
+		run_part_release(run, index, part);
+	else
+		run_part_retry(run, index, part, until_ms);
+}
+
 /* A part and a fetch for it.  RUN_OK: one more is under way, or was refused and told. */
 static enum run_answer fetch_next(struct run *run, struct crawl *crawl, unsigned index,
 				  struct err *err)
@@ -296,7 +326,7 @@ static enum run_answer fetch_next(struct run *run, struct crawl *crawl, unsigned
 	lane->end = answer == RUN_END;
 	if (answer != RUN_OK)
 		return answer;
-	switch (lane_host_turn(&lane->hosts, part->group, lane->slots, clock_ms())) {
+	switch (lane_host_turn(&lane->hosts, part->group, lane->fetches, clock_ms())) {
 	case TURN_NOW:
 		break;
 	case TURN_SOON:
@@ -305,7 +335,7 @@ static enum run_answer fetch_next(struct run *run, struct crawl *crawl, unsigned
 		return RUN_OK;
 	case TURN_LATER:
 		lane->put_off++;
-		run_part_retry(run, index, part, clock_wall_ms() + PUT_OFF_MS);
+		host_put_off(run, index, part);
 		return RUN_OK;
 	}
 	arena_clear(&lane->begins);
@@ -325,18 +355,36 @@ static enum run_answer fetch_next(struct run *run, struct crawl *crawl, unsigned
 	return RUN_OK;
 }
 
+/* May one more fetch be under way?  Those that make no request do not count, so that hosts that
+ * are dead, or parked, do not keep others from going on. */
+static bool lane_has_room(const struct run *run, struct lane *lane, unsigned index)
+{
+	unsigned under_way = lane->slots - lane->free_count;
+	int64_t now_ms = clock_ms();
+
+	if (under_way < lane->fetches || lane->free_count == 0 || !lane->hosts.many)
+		return under_way < lane->fetches;
+	if (now_ms - lane->idle_at_ms >= LOOK_AGAIN_MS) {
+		lane->idle = run_fetches_idle(run, index);
+		lane->idle_at_ms = now_ms;
+	}
+	return under_way < lane->fetches + lane->idle;
+}
+
 /* Fills the lane.  RUN_OK: as far as it goes now. */
 static enum run_answer fetches_begin(struct run *run, struct crawl *crawl, unsigned index,
 				     struct err *err)
 {
 	struct lane *lane = &crawl->lanes[index];
 	enum run_answer answer = RUN_OK;
+	bool room = true;
 
 	lane->put_off = 0;
-	while (answer == RUN_OK && !lane->end && lane->free_count > 0 &&
-	       lane->put_off < PUT_OFF_PER_STEP)
+	while (answer == RUN_OK && !lane->end && lane->put_off < PUT_OFF_PER_STEP &&
+	       (room = lane_has_room(run, lane, index)))
 		answer = fetch_next(run, crawl, index, err);
-	if (lane->put_off == PUT_OFF_PER_STEP && !lane->timer)
+	if ((lane->put_off == PUT_OFF_PER_STEP || (!room && lane_hosts_silent(&lane->hosts))) &&
+	    !lane->timer)
 		lane->timer = run_timer(run, index, LOOK_AGAIN_MS, TIMER_TAG) == RUN_OK;
 	return answer;
 }

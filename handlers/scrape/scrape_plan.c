@@ -77,7 +77,7 @@ const struct param scrape_params[] = {
 	{.name = "extract", .kind = PARAM_MAP, .members = field_element, .max = FIELDS_MAX,
 	 .summary = "Names and the selectors that find their values"},
 	{.name = "concurrency", .kind = PARAM_INT, .min = 1, .max = 1024, .preset = "64",
-	 .summary = "Fetches under way at once"},
+	 .summary = "Requests under way at once; what waits for its host does not count"},
 	{.name = "per_host", .kind = PARAM_INT, .min = 1, .max = 1024,
 	 .summary = "Fetches under way at one host; at most 8 at public hosts"},
 	{.name = "delay", .kind = PARAM_DURATION, .max = 3600e3,

@@ -31,6 +31,7 @@
 #include "base/lock.h"
 #include "handlers/run.h"
 #include "service/engine/engine.h"
+#include "service/engine/group_holds.h"
 #include "service/engine/part_queue.h"
 #include "service/engine/rate.h"
 #include "service/engine/seen.h"
@@ -80,6 +81,7 @@ struct run_part {
 		PLACE_FINISHED,	 /* ordered: waits for the parts before it */
 	} place;
 	uint64_t turn;	       /* part_queue.c */
+	bool held;	       /* parked for its group, not for its own time */
 	int64_t not_before_ms; /* wall */
 	uint64_t added_in;     /* the number of the commit that adds it; 0: an earlier attempt's */
 	uint64_t changed_in;   /* of the last commit with a change of it; 0: none */
@@ -122,6 +124,7 @@ struct parts {
 	struct part_list order;	  /* ordered: claimed and not yet shown, in number order */
 	struct part_list claimed; /* unordered */
 	struct part_list parked;  /* unordered */
+	struct group_holds holds; /* whose parts are parked when their turn comes */
 	size_t fifo_count, order_count, claimed_count, parked_count;
 	size_t unclaimed_count;	 /* in order, given back */
 	int64_t parked_until_ms; /* wall: the earliest of the parked */

@@ -251,6 +251,23 @@ unsigned run_outstanding(const struct run *run, unsigned lane)
 	return outstanding;
 }
 
+unsigned run_fetches_idle(const struct run *run, unsigned lane)
+{
+	struct run *mine = (struct run *)run; /* as above */
+	struct fetch_view view;
+	unsigned idle = 0;
+
+	lock_take(&mine->lock);
+	for (const struct pending *p = mine->under_way.first; p; p = p->next) {
+		if (p->lane != lane || !p->fetch)
+			continue;
+		fetch_look(p->fetch, &view);
+		idle += view.state == FETCH_PARKED || view.state == FETCH_BACKOFF;
+	}
+	lock_drop(&mine->lock);
+	return idle;
+}
+
 void run_fetch_room(struct run *run)
 {
 	uint64_t lanes;
@@ -326,7 +343,8 @@ bool run_pending_cancel(struct run *run)
 
 /* ---- looking from outside ---- */
 
-/* Is all it waits for parked?  Then *ret_first is the fetch that may go on first. */
+/* Is all it waits for parked, but for timers?  Then *ret_first is the fetch that may go on first.
+ */
 static bool parked_look_locked(struct run *run, struct fetch_view *ret_first) REQUIRES(run->lock)
 {
 	struct fetch_view view;
@@ -335,6 +353,8 @@ static bool parked_look_locked(struct run *run, struct fetch_view *ret_first) RE
 	if (run->arrived)
 		return false;
 	for (struct pending *p = run->under_way.first; p; p = p->next) {
+		if (p->timer)
+			continue;
 		if (!p->fetch)
 			return false;
 		fetch_look(p->fetch, &view);

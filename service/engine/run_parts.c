@@ -327,6 +327,13 @@ enum run_answer run_part_add(struct run *run, unsigned lane, const char *key, si
 
 /* ---- claiming ---- */
 
+/* When it may be claimed. */
+static int64_t parked_until(const struct parts *parts, const struct run_part *part, int64_t now_ms)
+{
+	return part->held ? group_held_until(&parts->holds, part->part.group, now_ms)
+			  : part->not_before_ms;
+}
+
 bool run_parts_due_locked(struct run *run, int64_t now_ms)
 {
 	struct parts *parts = run->parts;
@@ -337,14 +344,17 @@ bool run_parts_due_locked(struct run *run, int64_t now_ms)
 		return false;
 	parts->parked_until_ms = INT64_MAX;
 	for (struct run_part *part = parts->parked.first; part; part = next) {
+		int64_t until_ms = parked_until(parts, part, now_ms);
+
 		next = part->next;
-		if (part->not_before_ms > now_ms) {
-			parts->parked_until_ms = MIN(parts->parked_until_ms, part->not_before_ms);
+		if (until_ms > now_ms) {
+			parts->parked_until_ms = MIN(parts->parked_until_ms, until_ms);
 			continue;
 		}
 		part_list_remove(&parts->parked, part);
 		parts->parked_count--;
 		part->place = PLACE_QUEUE;
+		part->held = false;
 		if (!part_queue_add(&parts->queue, part)) { /* no memory: later, then */
 			part->place = PLACE_PARKED;
 			part_list_add(&parts->parked, part);
@@ -357,13 +367,34 @@ bool run_parts_due_locked(struct run *run, int64_t now_ms)
 	return moved;
 }
 
+/* True: its group is held, and it is parked; false when there is no room for more. */
+static bool hold_back_locked(struct run *run, struct run_part *part, int64_t now_ms)
+	REQUIRES(run->lock)
+{
+	struct parts *parts = run->parts;
+	int64_t until_ms = group_held_until(&parts->holds, part->part.group, now_ms);
+
+	if (until_ms == 0 || parts->parked_count >= RUN_PART_WINDOW_MAX)
+		return false;
+	part->held = true;
+	part->place = PLACE_PARKED;
+	part_list_add(&parts->parked, part);
+	if (parts->parked_count++ == 0 || until_ms < parts->parked_until_ms)
+		parts->parked_until_ms = until_ms;
+	return true;
+}
+
 static struct run_part *next_locked(struct run *run) REQUIRES(run->lock)
 {
 	struct parts *parts = run->parts;
+	bool timed = parts->parked_count > 0 || parts->holds.count > 0;
+	int64_t now_ms = timed ? clock_wall_ms() : 0;
 	struct run_part *part;
 
-	run_parts_due_locked(run, parts->parked_count ? clock_wall_ms() : 0);
-	part = part_queue_take(&parts->queue);
+	run_parts_due_locked(run, now_ms);
+	do
+		part = part_queue_take(&parts->queue);
+	while (part && hold_back_locked(run, part, now_ms));
 	if (part) {
 		part_list_add(&parts->claimed, part);
 		parts->claimed_count++;
@@ -444,6 +475,25 @@ enum run_answer run_part_next(struct run *run, unsigned lane, struct part **ret_
 	if (kick && (answer == RUN_LATER || run_refill_wanted(run)))
 		engine_kick(run->engine);
 	return answer;
+}
+
+bool run_group_hold(struct run *run, uint64_t group, int64_t until_ms)
+{
+	int64_t now_ms = clock_wall_ms();
+	uint64_t wake = 0;
+	bool held;
+
+	lock_take(&run->lock);
+	held = !run->ordered && run->parts->parked_count < RUN_PART_WINDOW_MAX &&
+	       group_hold(&run->parts->holds, group, until_ms, now_ms);
+	if (until_ms <= now_ms) {
+		run->parts->parked_until_ms = 0;
+		wake = parts_waiter_locked(run);
+	}
+	lock_drop(&run->lock);
+	if (wake)
+		lanes_wake(run, wake);
+	return held;
 }
 
 /* Is there a part that a lane would get now? */

@@ -394,6 +394,13 @@ bool run_completion(struct run *run, unsigned lane, struct completion *ret)
 	return true;
 }
 
+unsigned run_fetches_idle(const struct run *run, unsigned lane)
+{
+	(void)run;
+	(void)lane;
+	return 0; /* a fetch ends at once here */
+}
+
 unsigned run_outstanding(const struct run *run, unsigned lane)
 {
 	return run->lanes[lane].timers + (unsigned)run->lanes[lane].completions_count;
@@ -611,6 +618,15 @@ void run_part_retry(struct run *run, unsigned lane, struct part *part, int64_t n
 	part->attempts++;
 	part_of(part)->not_before_ms = not_before_ms;
 	run_part_release(run, lane, part);
+}
+
+bool run_group_hold(struct run *run, uint64_t group, int64_t until_ms)
+{
+	for (size_t i = 0; i < fake_of(run)->seen.parts; i++)
+		if (run->parts[i]->place <= PART_CLAIMED && run->parts[i]->part.group == group)
+			run->parts[i]->not_before_ms = until_ms;
+	part_waiters_wake(run);
+	return true;
 }
 
 void run_part_release(struct run *run, unsigned lane, struct part *part)
