@@ -6,6 +6,8 @@
  *   2. numbers longer than cJSON reads (63 bytes) are shortened in a copy
  *   3. cJSON builds the tree in the arena that the thread has named in tree_arena;
  *      it can fail only for want of memory
+ *   4. numbers that a double does not hold as they were written get their spelling back,
+ *      to be printed with
  * A struct json is a cJSON node under another name.
  */
 #include "base/json.h"
@@ -77,6 +79,39 @@ static char *numbers_shorten(const char *text, size_t len)
 	return copy;
 }
 
+/* The next number in a checked text, or its end. */
+static const char *number_next(const char *at, const char *end)
+{
+	while (at < end && *at != '-' && (*at < '0' || *at > '9')) {
+		if (*at == '"')
+			for (at++; *at != '"'; at++)
+				at += *at == '\\';
+		at++;
+	}
+	return at;
+}
+
+/* Nodes come in the order of the text.  Returns where it goes on; NULL: no memory. */
+static const char *numbers_spell(cJSON *node, const char *at, const char *end, struct arena *arena)
+{
+	size_t len = 0;
+
+	for (cJSON *child = node->child; child && at; child = child->next)
+		at = numbers_spell(child, at, end, arena);
+	if (!at || !cJSON_IsNumber(node))
+		return at;
+	at = number_next(at, end);
+	while (at + len < end && at[len] && strchr("+-.0123456789eE", at[len]))
+		len++;
+	if (len > JSON_NUMBER_DIGITS || memchr(at, '.', len) || memchr(at, 'e', len) ||
+	    memchr(at, 'E', len)) {
+		node->valuestring = arena_copy(arena, at, len);
+		if (!node->valuestring)
+			return NULL;
+	}
+	return at + len;
+}
+
 static void *tree_alloc(size_t size)
 {
 	return arena_take(tree_arena, size);
@@ -118,6 +153,8 @@ int json_parse_in(struct arena *arena, const char *text, size_t len, struct json
 	if (copy || !facts.long_numbers)
 		tree = tree_build(copy ? copy : text, len, arena);
 	free(copy);
+	if (tree && facts.spelled_numbers && !numbers_spell(tree, text, text + len, arena))
+		tree = NULL;
 	if (!tree) {
 		*ret_place = (struct json_place){.line = 1, .column = 1};
 		return err_set(err, ERR_NO_MEMORY, "no memory for a text of %zu bytes", len);
@@ -274,7 +311,11 @@ void json_out_json(struct json_out *out, const char *name, const struct json *js
 		json_out_bool(out, name, cJSON_IsTrue(node(json)));
 		break;
 	case JSON_NUMBER:
-		json_out_double(out, name, node(json)->valuedouble);
+		if (node(json)->valuestring)
+			json_out_raw(out, name, node(json)->valuestring,
+				     strlen(node(json)->valuestring));
+		else
+			json_out_double(out, name, node(json)->valuedouble);
 		break;
 	case JSON_TEXT:
 		json_out_text(out, name, node(json)->valuestring);

@@ -4,7 +4,7 @@
  * cJSON is not a validator (it accepts malformed texts, invalid UTF-8 and
  * duplicate names, and cuts strings at \u0000), so json_parse() runs our own
  * single pass first (json_check.c) and gives cJSON only what RFC 8259 allows.
- * Record data never comes here: numbers beyond 15 digits do not survive cJSON.
+ * Numbers are doubles here; what they were written as is kept for printing alone.
  *
  * Threads    a struct json may be read by any number of threads, written by none.
  * Ownership  json_parse() gives a tree that json_free() ends, json_parse_in() one that
@@ -68,7 +68,8 @@ bool json_bool(const struct json *json, bool fallback);
 /* True and the value when it is a whole number within ±2^53. */
 bool json_int(const struct json *json, int64_t *ret);
 
-int json_print(const struct json *json, struct buf *into); /* compact, members in their order */
+/* Compact, members in their order, numbers as they were written. */
+int json_print(const struct json *json, struct buf *into);
 
 /* ---- writing: straight into a buf, commas by themselves ---- */
 

@@ -364,7 +364,7 @@ static int number_check(struct checker *c)
 {
 	const char *start = c->at;
 	long exponent = 0;
-	size_t len;
+	size_t len, integer;
 
 	if (*c->at == '-')
 		c->at++;
@@ -372,6 +372,7 @@ static int number_check(struct checker *c)
 		c->at++;
 	else if (digits_check(c))
 		return -1;
+	integer = (size_t)(c->at - start);
 	if (c->at < c->end && *c->at == '.') {
 		c->at++;
 		if (digits_check(c))
@@ -381,6 +382,8 @@ static int number_check(struct checker *c)
 		return -1;
 	len = (size_t)(c->at - start);
 	c->facts.long_numbers = c->facts.long_numbers || len > JSON_NUMBER_PLAIN_MAX;
+	c->facts.spelled_numbers =
+		c->facts.spelled_numbers || len > integer || len > JSON_NUMBER_DIGITS;
 	if (exponent > 0 || len > 300)
 		range_check(c, start, exponent);
 	return 0;

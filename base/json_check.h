@@ -8,10 +8,14 @@
 
 #include "base/json.h"
 
-enum { JSON_NUMBER_PLAIN_MAX = 63 }; /* bytes: cJSON reads a longer number only in part */
+enum {
+	JSON_NUMBER_PLAIN_MAX = 63, /* bytes: cJSON reads a longer number only in part */
+	JSON_NUMBER_DIGITS = 15,    /* of an integer: they survive as a double */
+};
 
 struct json_facts {
-	bool long_numbers; /* some number is longer than JSON_NUMBER_PLAIN_MAX */
+	bool long_numbers;    /* some number is longer than JSON_NUMBER_PLAIN_MAX */
+	bool spelled_numbers; /* some is more than an integer of JSON_NUMBER_DIGITS */
 };
 
 int json_check_facts(const char *text, size_t len, struct json_facts *ret_facts,
