@@ -51,7 +51,7 @@ void csv_reader_free(struct csv_reader *csv)
 
 /* ---- columns ---- */
 
-static const char *blanks_skip(const char *at, const char *end)
+static const char *lines_skip(const char *at, const char *end)
 {
 	const char *next;
 
@@ -146,7 +146,7 @@ int csv_reader_header(const struct format *format, const struct block *block, co
 		      struct err *err)
 {
 	struct arena arena = ARENA(COLUMNS_BYTES_MAX);
-	const char *start = blanks_skip(block->at, block->end), *at = start;
+	const char *start = lines_skip(block->at, block->end), *at = start;
 	enum csv_after after = CSV_MORE;
 	struct csv_mistake mistake = {0};
 	struct csv_field field;
@@ -206,6 +206,21 @@ static bool column_quote(struct csv_reader *csv, struct column *column, bool fir
 	return column->quoted.text != NULL;
 }
 
+static enum column_way column_way_of(const struct format *format, const struct column *column)
+{
+	bool wanted = column->slot >= 0;
+
+	if (column->type == COLUMN_JSON)
+		return COLUMN_AS_TYPED;
+	if (!wanted && (column->type == COLUMN_STRING || column->type == COLUMN_INFER))
+		return COLUMN_PASSED;
+	if (!wanted || format->said_nulls)
+		return COLUMN_AS_TYPED;
+	if (column->type == COLUMN_STRING)
+		return COLUMN_AS_TEXT;
+	return column->type == COLUMN_NUMBER ? COLUMN_AS_NUMBER : COLUMN_AS_TYPED;
+}
+
 static bool column_begin(struct reader *reader, struct column *column,
 			 const struct field_name *name)
 {
@@ -214,8 +229,7 @@ static bool column_begin(struct reader *reader, struct column *column,
 	column->name = *name;
 	column->type = column_type_of(reader->format, name->text, name->len);
 	column->slot = node ? node->index : -1;
-	column->looked_at = column->slot >= 0 ||
-			    (column->type != COLUMN_STRING && column->type != COLUMN_INFER);
+	column->way = column_way_of(reader->format, column);
 	if (column->type == COLUMN_JSON) {
 		if (node)
 			column->inside = (struct fields){.root = *node, .count = reader->width};
@@ -230,7 +244,7 @@ int csv_reader_begin(struct reader *reader, const char *header, size_t len, stru
 	const struct format *format = reader->format;
 	struct csv_reader *csv = reader->csv;
 	const struct field_name *names = format->columns;
-	size_t count = format->column_count;
+	size_t count = format->column_count, set = reader->whole >= 0;
 
 	if (csv->begun && csv->header.len == len &&
 	    (len == 0 || !memcmp(csv->header.data, header, len)))
@@ -239,7 +253,7 @@ int csv_reader_begin(struct reader *reader, const char *header, size_t len, stru
 	buf_clear(&csv->header);
 	buf_add(&csv->header, header, len);
 	if (!names && len > 0) {
-		names = names_read(format, blanks_skip(header, header + len), header + len,
+		names = names_read(format, lines_skip(header, header + len), header + len,
 				   &csv->arena, &count, err);
 		if (!names)
 			return -1;
@@ -249,7 +263,9 @@ int csv_reader_begin(struct reader *reader, const char *header, size_t len, stru
 		csv->count = i + 1;
 		if (!column_begin(reader, &csv->columns[i], &names[i]))
 			return err_set(err, ERR_NO_MEMORY, "no memory for the columns");
+		set += csv->columns[i].slot >= 0;
 	}
+	csv->complete = set == reader->width;
 	if (arena_failed(&csv->arena) || !buf_ok(&csv->header))
 		return err_set(err, ERR_NO_MEMORY, "no memory for the columns");
 	csv->begun = true;

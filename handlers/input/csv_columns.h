@@ -7,15 +7,22 @@
 #define HANDLERS_INPUT_CSV_COLUMNS_H
 
 #include "base/arena.h"
-#include "handlers/input/csv_index.h"
 #include "handlers/input/reader_inner.h"
+
+/* How the texts of a column become values. */
+enum column_way {
+	COLUMN_PASSED, /* nobody wants them, and any text is right */
+	COLUMN_AS_TEXT,
+	COLUMN_AS_NUMBER,
+	COLUMN_AS_TYPED, /* whatever else: typed_take() */
+};
 
 struct column {
 	struct field_name name;
 	struct field_name quoted; /* in JSON, with what comes before it and its colon */
 	enum column_type type;
-	int32_t slot;		 /* among the values; -1: nobody wants it */
-	bool looked_at;		 /* wanted, or of a type that it must have */
+	int32_t slot; /* among the values; -1: nobody wants it */
+	enum column_way way;
 	struct fields inside;	 /* what somebody wants of a column of json */
 	struct scanner *scanner; /* NULL: it is not of json */
 };
@@ -24,6 +31,7 @@ struct csv_reader {
 	struct arena arena; /* of the columns */
 	struct column *columns;
 	size_t count;
+	bool complete;	   /* a row without mistakes sets each value */
 	struct buf header; /* of which they are */
 	bool begun;
 
@@ -31,7 +39,6 @@ struct csv_reader {
 	size_t texts_len, texts_max;
 	struct buf whole; /* rows as JSON, for those who want the empty path */
 	struct buf text;  /* scratch of one field */
-	struct csv_index index;
 };
 
 #endif

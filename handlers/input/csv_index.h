@@ -82,6 +82,15 @@ static inline void csv_index_begin(struct csv_index *index, const char *at, cons
 	csv_index_load(index);
 }
 
+/* Goes on from `at`, which is not before what was told. */
+static inline void csv_index_skip(struct csv_index *index, const char *at)
+{
+	if (at - index->at < CSV_WORD)
+		index->specials &= UINT64_MAX << (at - index->at);
+	else
+		csv_index_begin(index, at, index->end);
+}
+
 /* The next special byte, once; NULL: the block has no more.  *high stays true when it is, and
  * becomes true when bytes above 0x7F may be on the way. */
 static inline const char *csv_index_next(struct csv_index *index, bool *high)

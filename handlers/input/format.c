@@ -215,7 +215,7 @@ static void csv_said(const struct making *making)
 	format->said_delimiter = json_get(making->input, "delimiter") != NULL;
 }
 
-static void csv_read(const struct making *making)
+static void csv_members_read(const struct making *making)
 {
 	csv_said(making);
 	bytes_read(making);
@@ -244,7 +244,7 @@ struct format *format_new(const struct json *input, const char *pointer, struct 
 	format->delimiter = choice == CHOICE_TSV ? '\t' : ',';
 	format->quote = '"';
 	format->quotes = choice != CHOICE_TSV;
-	csv_read(&making);
+	csv_members_read(&making);
 	if (arena_failed(&format->arena) || mistakes->count > mistakes_before) {
 		format_free(format);
 		return NULL;

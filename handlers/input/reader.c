@@ -171,13 +171,6 @@ static const char *lines_read(struct reader *reader, const struct block *block)
 
 /* ---- JSON by lines ---- */
 
-static const char *blanks_skip(const char *at, const char *end)
-{
-	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
-		at++;
-	return at;
-}
-
 /* A line that is no record; its row was begun. */
 static const char *line_lost(struct reader *reader, const char *end,
 			     const struct scan_mistake *mistake)

@@ -8,9 +8,11 @@
  */
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/record/number_short.h"
 #include "base/utf8.h"
 #include "handlers/input/csv_columns.h"
 #include "handlers/input/csv_fields.h"
+#include "handlers/input/csv_index.h"
 
 #include <stdlib.h>
 
@@ -82,55 +84,72 @@ static bool typed_take(const struct reader *reader, const struct column *column,
 	return true;
 }
 
-/* Puts the value of a column that is looked at where it belongs.  False: the text is not of
- * the column's type. */
-static inline bool field_take(const struct reader *reader, const struct column *column,
-			      const char *text, size_t len, struct value *values)
+static inline void text_take(const struct column *column, const char *text, size_t len,
+			     struct value *values)
 {
 	struct value *value = values + column->slot;
 
-	if (column->type != COLUMN_STRING || reader->format->said_nulls)
-		return typed_take(reader, column, text, len, values);
 	value->kind = VALUE_TEXT;
 	value->form = TEXT_DECODED;
 	value->at = text;
 	value->len = len;
-	return true;
 }
 
 /* ---- the fast way ---- */
 
-static enum row_end row_fast(struct reader *reader, const char **at)
+/* Puts the value of a field where it belongs.  False: the text is not of the column's type. */
+static inline bool field_fast(const struct reader *reader, const struct column *column,
+			      const char *text, const char *end, const char *block_end,
+			      struct value *values)
 {
-	struct csv_reader *csv = reader->csv;
-	struct value *values = reader_row(reader, *at);
-	const char *field = *at, *special;
-	bool high = csv->index.high;
-	size_t len;
+	size_t len = (size_t)(end - text);
 
-	for (size_t i = 0; i < csv->count; i++) {
-		const struct column *column = &csv->columns[i];
+	switch (column->way) {
+	case COLUMN_PASSED:
+		return true;
+	case COLUMN_AS_TEXT:
+		text_take(column, text, len, values);
+		return true;
+	case COLUMN_AS_NUMBER:
+		if (block_end - text >= VALUE_SHORT_BYTES &&
+		    value_number_short(text, len, values + column->slot))
+			return true;
+		break;
+	case COLUMN_AS_TYPED:
+		break;
+	}
+	return typed_take(reader, column, text, len, values);
+}
 
-		special = csv_index_next(&csv->index, &high);
+static inline enum row_end row_fast(struct reader *reader, struct csv_index *index, const char **at)
+{
+	const struct csv_reader *csv = reader->csv;
+	const struct column *column = csv->columns, *last = column + csv->count - 1;
+	struct value *values = reader->values + reader->count * reader->width;
+	const char *field = *at, *special, *end;
+	bool high = index->high;
+
+	if (!csv->complete)
+		memset(values, 0, reader->width * sizeof(*values));
+	for (; column < last; column++, field = special + 1) {
+		special = csv_index_next(index, &high);
 		if (!special)
 			return ROW_OPEN;
-		if (*special != csv->index.delimiter && (*special != '\n' || i + 1 < csv->count))
+		if (*special != index->delimiter ||
+		    !field_fast(reader, column, field, special, index->end, values))
 			return ROW_ODD;
-		len = (size_t)(special - field);
-		if (*special == '\n' && len > 0 && special[-1] == '\r')
-			len--;
-		if (column->looked_at && !field_take(reader, column, field, len, values))
-			return ROW_ODD;
-		field = special + 1;
 	}
-	if (csv->count == 0 || field[-1] != '\n')
+	special = csv_index_next(index, &high);
+	if (!special)
+		return ROW_OPEN;
+	end = special - (special > field && special[-1] == '\r');
+	if (*special != '\n' || column > last ||
+	    !field_fast(reader, column, field, end, index->end, values) ||
+	    (high && utf8_good(*at, (size_t)(end - *at)) < (size_t)(end - *at)))
 		return ROW_ODD;
-	len = (size_t)(field - 1 - *at);
-	len -= len > 0 && field[-2] == '\r';
-	if (high && utf8_good(*at, len) < len)
-		return ROW_ODD;
-	reader_newest(reader)->len = (uint32_t)MIN(len, (size_t)UINT32_MAX);
-	*at = field;
+	reader->row[reader->count++] =
+		(struct row){.raw = *at, .len = (uint32_t)MIN(end - *at, UINT32_MAX)};
+	*at = special + 1;
 	return ROW_READ;
 }
 
@@ -215,7 +234,7 @@ static void fields_take(struct reader *reader, struct value *values)
 		size_t len;
 
 		csv_field_next(reader->format, &block, &at, &field, &none);
-		if (!column->looked_at)
+		if (column->way == COLUMN_PASSED)
 			continue;
 		text = field.at;
 		len = field.len;
@@ -224,7 +243,9 @@ static void fields_take(struct reader *reader, struct value *values)
 			len = csv_field_text(reader->format, &field, csv->texts + csv->texts_len);
 			csv->texts_len += len;
 		}
-		if (!field_take(reader, column, text, len, values)) {
+		if (column->way == COLUMN_AS_TEXT) {
+			text_take(column, text, len, values);
+		} else if (!typed_take(reader, column, text, len, values)) {
 			type_mistake(reader, column, &field, text, len);
 			return;
 		}
@@ -277,7 +298,7 @@ static bool whole_add(struct reader *reader)
 	size_t before = whole->len;
 	struct value *value;
 
-	if (reader->whole < 0 || row->mistake)
+	if (row->mistake)
 		return true;
 	if (csv_row_json(reader, row, whole))
 		return false;
@@ -299,46 +320,52 @@ static void wholes_place(struct reader *reader)
 	}
 }
 
-static enum row_end row_read(struct reader *reader, const struct block *block, const char **at)
+/* A row that the fast way could not read. */
+static enum row_end row_odd(struct reader *reader, const struct block *block,
+			    struct csv_index *index, const char **at)
 {
-	struct csv_index *index = &reader->csv->index;
-	enum row_end end = row_fast(reader, at);
+	enum row_end end = row_slow(reader, block, at);
 
 	if (end == ROW_READ)
-		return whole_add(reader) ? ROW_READ : ROW_NO_MEMORY;
-	reader->count--;
-	if (end == ROW_OPEN && !block->last)
-		return ROW_OPEN;
-	end = row_slow(reader, block, at);
-	if (end == ROW_READ && !whole_add(reader))
-		return ROW_NO_MEMORY;
-	csv_index_begin(index, *at, block->end);
+		csv_index_skip(index, *at);
 	return end;
+}
+
+static const char *rows_read(struct reader *reader, const struct block *block,
+			     struct csv_index *index, enum row_end *ret_end)
+{
+	const char *at = block->at, *behind;
+	bool high;
+
+	csv_index_begin(index, at, block->end);
+	while (*ret_end == ROW_READ && at < block->end && !reader_full(reader) &&
+	       reader->csv->whole.len < WHOLE_ENOUGH) {
+		behind = *at <= '\r' ? csv_blank(at, block->end) : NULL;
+		if (behind) {
+			at = behind;
+			csv_index_next(index, &high);
+			continue;
+		}
+		*ret_end = row_fast(reader, index, &at);
+		if (*ret_end == ROW_ODD || (*ret_end == ROW_OPEN && block->last))
+			*ret_end = row_odd(reader, block, index, &at);
+		if (*ret_end == ROW_READ && reader->whole >= 0 && !whole_add(reader))
+			*ret_end = ROW_NO_MEMORY;
+	}
+	return at;
 }
 
 const char *csv_read(struct reader *reader, const struct block *block, struct err *err)
 {
 	const struct format *format = reader->format;
-	struct csv_reader *csv = reader->csv;
-	const char *at = block->at, *behind;
+	struct csv_index index = {.delimiter = format->delimiter,
+				  .quote = format->quotes ? format->quote : '\n'};
 	enum row_end end = ROW_READ;
-	bool high;
+	const char *at;
 
-	csv->texts_len = 0;
-	buf_clear(&csv->whole);
-	csv->index.delimiter = format->delimiter;
-	csv->index.quote = format->quotes ? format->quote : '\n';
-	csv_index_begin(&csv->index, at, block->end);
-	while (end == ROW_READ && at < block->end && !reader_full(reader) &&
-	       csv->whole.len < WHOLE_ENOUGH) {
-		behind = csv_blank(at, block->end);
-		if (behind) {
-			at = behind;
-			csv_index_next(&csv->index, &high);
-			continue;
-		}
-		end = row_read(reader, block, &at);
-	}
+	reader->csv->texts_len = 0;
+	buf_clear(&reader->csv->whole);
+	at = rows_read(reader, block, &index, &end);
 	wholes_place(reader);
 	if (end == ROW_NO_MEMORY)
 		err_set(err, ERR_NO_MEMORY, "no memory for rows");

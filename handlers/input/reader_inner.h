@@ -90,4 +90,12 @@ static inline struct row *reader_newest(const struct reader *reader)
 	return &reader->row[reader->count - 1];
 }
 
+/* Behind the blanks of JSON. */
+static inline const char *blanks_skip(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+		at++;
+	return at;
+}
+
 #endif

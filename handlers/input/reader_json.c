@@ -13,13 +13,6 @@
 /* So near the end of a block what looks wrong may be cut off: "\u12", "tru", half a character. */
 enum { CUT_OFF_BYTES = 8 };
 
-static const char *blanks_skip(const char *at, const char *end)
-{
-	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
-		at++;
-	return at;
-}
-
 /* A row that stands for a place where no record is, or could be read. */
 static const char *json_lost(struct reader *reader, const struct block *block, const char *at,
 			     const char *expected)

@@ -61,13 +61,6 @@ static enum format_kind kind_of_name(const char *name, bool *ret_tabs)
 
 /* ---- by bytes ---- */
 
-static const char *blanks_skip(const char *at, const char *end)
-{
-	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
-		at++;
-	return at;
-}
-
 /* Is the first line a whole value, with something behind its end? */
 static bool is_by_line(const char *at, const char *end)
 {

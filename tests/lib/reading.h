@@ -22,5 +22,9 @@ struct format *format_from(const char *spec, struct mistakes *mistakes);
 /* `step` bytes come at once, and as many more as long as nothing is used; 0: all. */
 char *input_read(const char *spec, const char *const *paths, const char *text, size_t len,
 		 size_t step);
+/* The same in portions, each by a reader that knows nothing of the others: as many as
+ * format_cut() finds in blocks of `piece` bytes. */
+char *input_read_cut(const char *spec, const char *const *paths, const char *text, size_t len,
+		     size_t piece);
 
 #endif

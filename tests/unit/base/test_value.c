@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/compiler.h"
+#include "base/record/number_short.h"
 #include "base/record/value.h"
 
 #include <math.h>
@@ -160,6 +162,36 @@ static void texts_are_decoded_only_when_they_must(void **state)
 	buf_done(&scratch);
 }
 
+static void short_numbers_are_those_of_the_long_way(void **state)
+{
+	/* A million texts of the bytes of numbers: the same values, and never one too many. */
+	static const char bytes[] = "0123456789012345678900112233.....---eE+ ,";
+	struct value quick, slow;
+	struct rng rng;
+	char text[24];
+	size_t len;
+
+	(void)state;
+	rng_seed(&rng, 7);
+	for (int i = 0; i < 1000 * 1000; i++) {
+		len = (size_t)rng_between(&rng, 1, 9);
+		for (size_t j = 0; j < sizeof(text); j++)
+			text[j] = bytes[rng_between(&rng, 0, sizeof(bytes) - 2)];
+		memset(&quick, 0, sizeof(quick));
+		memset(&slow, 0, sizeof(slow));
+		if (!value_number_short(text, len, &quick))
+			continue;
+		if (value_number_scan(text, text + len, &slow) != text + len ||
+		    memcmp(&quick, &slow, sizeof(slow)) != 0)
+			fail_msg("'%.*s'", (int)len, text);
+	}
+	assert_true(value_number_short("-12.5 and more", 5, &quick));
+	assert_int_equal(quick.kind, VALUE_DOUBLE);
+	assert_true(quick.number == -12.5);
+	assert_true(value_number_short("12345678 and more", 8, &quick));
+	assert_int_equal(quick.integer, 12345678);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +201,7 @@ int main(void)
 		cmocka_unit_test(printed_doubles_read_back_the_same),
 		cmocka_unit_test(fields_of_csv_are_numbers_by_the_same_grammar),
 		cmocka_unit_test(texts_are_decoded_only_when_they_must),
+		cmocka_unit_test(short_numbers_are_those_of_the_long_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
