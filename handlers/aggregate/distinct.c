@@ -15,19 +15,19 @@ enum {
 	FIRST_SLOTS = 4,
 };
 
-struct fingerprint fingerprint_of(const void *bytes, size_t len)
+struct distinct_print distinct_print_of(const void *bytes, size_t len)
 {
 	XXH128_hash_t hash = XXH3_128bits(bytes, len);
 
 	if (hash.low64 == 0 && hash.high64 == 0)
 		hash.low64 = 1;
-	return (struct fingerprint){.high = hash.high64, .low = hash.low64};
+	return (struct distinct_print){.high = hash.high64, .low = hash.low64};
 }
 
 /* ---- registers ---- */
 
 /* The index is the top bits of `high`, the rank where its next 1 is. */
-static void registers_add(uint8_t *registers, struct fingerprint print)
+static void registers_add(uint8_t *registers, struct distinct_print print)
 {
 	uint64_t rest = print.high << INDEX_BITS | UINT64_C(1) << (INDEX_BITS - 1);
 	uint8_t rank = (uint8_t)(1 + __builtin_clzll(rest));
@@ -99,8 +99,8 @@ static uint64_t registers_count(const uint8_t *registers)
 /* ---- the set ---- */
 
 /* Its place, or the free one where it goes; there is a free one. */
-static struct fingerprint *set_find(struct fingerprint *set, uint64_t capacity,
-				    struct fingerprint print)
+static struct distinct_print *set_find(struct distinct_print *set, uint64_t capacity,
+				       struct distinct_print print)
 {
 	uint64_t at = print.low & (capacity - 1);
 
@@ -113,7 +113,7 @@ static struct fingerprint *set_find(struct fingerprint *set, uint64_t capacity,
 static int set_grow(struct distinct *distinct)
 {
 	uint64_t capacity = distinct->capacity ? distinct->capacity * 2 : FIRST_SLOTS;
-	struct fingerprint *set = calloc(capacity, sizeof(*set));
+	struct distinct_print *set = calloc(capacity, sizeof(*set));
 
 	if (!set)
 		return -1;
@@ -126,9 +126,9 @@ static int set_grow(struct distinct *distinct)
 	return 0;
 }
 
-int distinct_add(struct distinct *distinct, struct fingerprint print, uint64_t exact_max)
+int distinct_add(struct distinct *distinct, struct distinct_print print, uint64_t exact_max)
 {
-	struct fingerprint *at;
+	struct distinct_print *at;
 
 	if (distinct_is_exact(distinct)) {
 		if (distinct->count * 4 >= distinct->capacity * 3 && set_grow(distinct))
@@ -206,12 +206,12 @@ int distinct_absorb(struct distinct *distinct, struct bytes *bytes, uint64_t exa
 	if (sketched == 1)
 		return registers_absorb(distinct, bytes);
 	count = bytes_uint(bytes);
-	if (sketched > 1 || count > bytes_left(bytes) / sizeof(struct fingerprint)) {
+	if (sketched > 1 || count > bytes_left(bytes) / sizeof(struct distinct_print)) {
 		bytes->damaged = true;
 		return 0;
 	}
 	for (uint64_t i = 0; i < count; i++) {
-		struct fingerprint print;
+		struct distinct_print print;
 
 		print.high = bytes_u64(bytes);
 		print.low = bytes_u64(bytes);

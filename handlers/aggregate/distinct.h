@@ -21,13 +21,13 @@
 
 #define DISTINCT_ERROR 0.0081 /* 1.04 / sqrt(2^14) */
 
-struct fingerprint {
+struct distinct_print {
 	uint64_t high, low; /* not both 0 */
 };
 
 struct distinct {
 	union {
-		struct fingerprint *set; /* open addressing; 0 0 is free */
+		struct distinct_print *set; /* open addressing; 0 0 is free */
 		uint8_t *registers;
 	};
 	uint64_t count;	   /* of the set */
@@ -35,9 +35,9 @@ struct distinct {
 };
 
 /* The fingerprint of a value's bytes: the same everywhere and always. */
-struct fingerprint fingerprint_of(const void *bytes, size_t len);
+struct distinct_print distinct_print_of(const void *bytes, size_t len);
 
-int distinct_add(struct distinct *distinct, struct fingerprint print, uint64_t exact_max);
+int distinct_add(struct distinct *distinct, struct distinct_print print, uint64_t exact_max);
 
 static inline bool distinct_is_exact(const struct distinct *distinct)
 {

@@ -95,7 +95,7 @@ static int distinct_state_add(const struct state_plan *plan, const struct state_
 		if (order_add(rows->rank, &value, true, rows->scratch))
 			return -1;
 		before = distinct_extra_bytes(state);
-		if (distinct_add(state, fingerprint_of(rows->rank->data, rows->rank->len),
+		if (distinct_add(state, distinct_print_of(rows->rank->data, rows->rank->len),
 				 plan->max))
 			return -1;
 		*rows->extra += (int64_t)(distinct_extra_bytes(state) - before);
