@@ -68,7 +68,7 @@ enum {
 	SCRIPT_STRING_BYTES_MAX   = 4 * 1024 * 1024,  /* one string: one instruction costs 1 ms at most */
 	SCRIPT_WORK_MAX           = 20 * 1000 * 1000, /* instructions of one call: a tenth of a second */
 	SCRIPT_CPU_US_MAX         = 1000 * 1000,      /* CPU of one call, where instructions are dear */
-	SCRIPT_DEPTH_MAX          = 64,               /* tables in tables that come out; a cycle ends there */
+	SCRIPT_TOLD_BYTES_MAX     = 64 * 1024 * 1024, /* records and pairs of one call */
 	SCRIPT_VALUES_MAX         = 4000,             /* arguments and results of one call; Lua's stack stays small */
 	SCRIPT_LOG_BYTES_MAX      = 2048,             /* of one line */
 
