@@ -18,6 +18,7 @@ enum {
 	SLOTS_BITS_MAX = 40,
 	CHUNK_BYTES_MIN = 1024,
 	CHUNK_BYTES_MAX = 1024 * 1024,
+	PAGE_BYTES = 4096,
 	FAR_SLOTS_BITS = 14, /* larger tables are not in the cache: groups are fetched ahead */
 	KEYS_BYTES_MAX = BATCH_ROWS * AGGREGATE_KEYS_MAX * (2 * GROUP_VALUE_BYTES_MAX + 16),
 };
@@ -102,9 +103,12 @@ static void states_done(const struct group_table *table, struct group *group)
 	}
 }
 
+/* key_len: with the tag. */
 static size_t group_bytes(const struct aggregates *plan, size_t key_len)
 {
-	return (sizeof(struct group) + plan->states_bytes + key_len + 7) & ~(size_t)7;
+	size_t room = MAX(key_len, KEY_WORDS_BYTES + 1);
+
+	return (sizeof(struct group) + plan->states_bytes + room + 7) & ~(size_t)7;
 }
 
 void groups_forget(struct group_table *table)
@@ -160,7 +164,7 @@ static struct group *group_new(struct group_table *table, const struct key *key,
 	if (!group)
 		return NULL;
 	*group = (struct group){.hash = hash, .key_len = key->len + 1};
-	memset(group_states(group), 0, table->plan->states_bytes);
+	memset(group_states(group), 0, table->plan->states_bytes + KEY_WORDS_BYTES + 1);
 	at = group_key(table->plan, group);
 	*at = key->tag;
 	memcpy(at + 1, key->bytes, key->len);
@@ -184,37 +188,39 @@ static uint64_t word_at(const uint8_t *at)
 	return word;
 }
 
-/* Up to 16 bytes in two words that say all of them, with the length. */
-static inline void short_words(const uint8_t *at, uint32_t len, uint64_t *ret_a, uint64_t *ret_b)
+/* Up to 16 bytes with zeros behind.  It reads 16, of which those beyond `len` may belong to
+ * somebody else, but never to another page, and does not use them. */
+__attribute__((no_sanitize("address", "thread"))) static inline void
+words_read(const uint8_t *at, size_t len, struct key *ret)
 {
-	uint32_t low, high;
+	unsigned low_bits = len < 8 ? 8 * (unsigned)len : 64;
+	unsigned high_bits = 8 * (unsigned)len - low_bits;
+	uint8_t copy[KEY_WORDS_BYTES] = {0};
 
-	if (len >= 8) {
-		*ret_a = word_at(at);
-		*ret_b = word_at(at + len - 8);
-	} else if (len >= 4) {
-		memcpy(&low, at, sizeof(low));
-		memcpy(&high, at + len - 4, sizeof(high));
-		*ret_a = (uint64_t)high << 32 | low;
-		*ret_b = 0;
-	} else {
-		*ret_a = len == 0 ? 0
-				  : (uint64_t)at[0] | (uint64_t)at[len / 2] << 8 |
-					    (uint64_t)at[len - 1] << 16;
-		*ret_b = 0;
-	}
+	if (((uintptr_t)at & (PAGE_BYTES - 1)) > PAGE_BYTES - KEY_WORDS_BYTES)
+		at = memcpy(copy, at, len);
+	/* shifted twice: by 64 at once is not defined */
+	ret->low = word_at(at) & ~(UINT64_MAX << (low_bits / 2) << (low_bits - low_bits / 2));
+	ret->high =
+		word_at(at + 8) & ~(UINT64_MAX << (high_bits / 2) << (high_bits - high_bits / 2));
+}
+
+struct key key_of(uint8_t tag, const void *bytes, size_t len)
+{
+	struct key key = {.bytes = bytes, .len = (uint32_t)len, .tag = tag};
+
+	if (len <= KEY_WORDS_BYTES)
+		words_read(bytes, len, &key);
+	return key;
 }
 
 /* Short keys by two multiplications of their words with the seed. */
 uint64_t key_hash(const struct key *key, uint64_t seed)
 {
-	uint64_t a, b;
-
 	seed += UINT64_C(0x9e3779b97f4a7c15) * (key->tag + ((uint64_t)key->len << 8));
-	if (key->len > 16)
+	if (key->len > KEY_WORDS_BYTES)
 		return XXH3_64bits_withSeed(key->bytes, key->len, seed);
-	short_words(key->bytes, key->len, &a, &b);
-	return mix(mix(a ^ seed, b ^ UINT64_C(0xd6e8feb86659fd93)), seed | 1);
+	return mix(mix(key->low ^ seed, key->high ^ UINT64_C(0xd6e8feb86659fd93)), seed | 1);
 }
 
 /* ---- finding ---- */
@@ -251,24 +257,16 @@ static int slots_grow(struct group_table *table)
 	return 0;
 }
 
-static inline bool bytes_same(const uint8_t *a, const uint8_t *b, uint32_t len)
-{
-	uint64_t a_low, a_high, b_low, b_high;
-
-	if (len > 16)
-		return memcmp(a, b, len) == 0;
-	short_words(a, len, &a_low, &a_high);
-	short_words(b, len, &b_low, &b_high);
-	return a_low == b_low && a_high == b_high;
-}
-
 static inline bool group_has_key(const struct aggregates *plan, struct group *group,
 				 const struct key *key, uint64_t hash)
 {
 	const uint8_t *own = group_key(plan, group);
 
-	return group->hash == hash && group->key_len == key->len + 1 && *own == key->tag &&
-	       bytes_same(own + 1, key->bytes, key->len);
+	if (group->hash != hash || group->key_len != key->len + 1 || *own != key->tag)
+		return false;
+	if (key->len > KEY_WORDS_BYTES)
+		return memcmp(own + 1, key->bytes, key->len) == 0;
+	return word_at(own + 1) == key->low && word_at(own + 9) == key->high;
 }
 
 struct group *group_find(struct group_table *table, const struct key *key, uint64_t hash)
@@ -364,9 +362,7 @@ static int keys_fill(struct group_table *table, const struct columns *columns, s
 		const struct value *value = columns->column[0].at[i];
 
 		if (one && key_is_text(value)) {
-			keys[i] = (struct key){.bytes = (const uint8_t *)value->at,
-					       .len = (uint32_t)value->len,
-					       .tag = ORDER_TEXT};
+			keys[i] = key_of(ORDER_TEXT, value->at, value->len);
 			continue;
 		}
 		starts[i] = table->keys.len;
@@ -374,12 +370,11 @@ static int keys_fill(struct group_table *table, const struct columns *columns, s
 			return -1;
 		keys[i] = (struct key){.len = (uint32_t)(table->keys.len - starts[i] - 1)};
 	}
-	for (size_t i = 0; i < columns->count; i++)
+	for (size_t i = 0; table->keys.len > 0 && i < columns->count; i++)
 		if (!keys[i].tag) {
 			const uint8_t *at = (const uint8_t *)table->keys.data + starts[i];
 
-			keys[i].tag = *at;
-			keys[i].bytes = at + 1;
+			keys[i] = key_of(*at, at + 1, keys[i].len);
 		}
 	return 0;
 }
@@ -412,7 +407,7 @@ static int groups_of(struct group_table *table, const struct columns *columns, u
 
 struct group *group_only(struct group_table *table)
 {
-	const struct key none = {.bytes = (const uint8_t *)"", .tag = ORDER_NULL};
+	const struct key none = key_of(ORDER_NULL, "", 0);
 
 	return group_find(table, &none, key_hash(&none, table->seed));
 }
@@ -533,7 +528,7 @@ int group_absorb(struct group_table *table, struct bytes *bytes, struct err *err
 
 	if (!at || key_len == 0 || key_len > KEYS_BYTES_MAX || !key_sound(table, at, key_len))
 		return err_set(err, ERR_IO, "saved groups are damaged");
-	key = (struct key){.bytes = at + 1, .len = (uint32_t)key_len - 1, .tag = *at};
+	key = key_of(*at, at + 1, key_len - 1);
 	group = group_find(table, &key, key_hash(&key, table->seed));
 	if (!group)
 		return err_set(err, ERR_NO_MEMORY, "no memory for groups");

@@ -242,7 +242,7 @@ static int extreme_mixed_add(const struct state_plan *plan, const struct state_r
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct value *value = rows->column->at[i];
 		struct extreme *state = state_at(plan, rows, i), like;
-		const char *text = NULL;
+		const char *text = "";
 		size_t len = 0, before;
 
 		if (is_null(value))
@@ -274,8 +274,8 @@ static int extreme_add(const struct state_plan *plan, const struct state_rows *r
 		if (state->tag == ORDER_NUMBER && (high ^ turn) > (state->high ^ turn))
 			continue;
 		if (extreme_take(plan->descending, state,
-				 &(struct extreme){.high = high, .low = 1, .tag = ORDER_NUMBER},
-				 NULL, 0))
+				 &(struct extreme){.high = high, .low = 1, .tag = ORDER_NUMBER}, "",
+				 0))
 			return -1;
 	}
 	return 0;
@@ -318,7 +318,7 @@ static int extreme_absorb(const struct state_plan *plan, void *state, struct byt
 {
 	const uint8_t *tag = bytes_take(bytes, 1);
 	struct extreme like = {.tag = tag ? *tag : ORDER_NONE};
-	const char *text = NULL;
+	const char *text = "";
 	uint64_t len = 0, low;
 	struct value value;
 
