@@ -14,6 +14,7 @@
 #include <xxhash.h>
 
 enum {
+	KEY_WORDS_BYTES = 16,
 	FIRST_SLOTS_BITS = 4,
 	SLOTS_BITS_MAX = 40,
 	CHUNK_BYTES_MIN = 1024,
@@ -21,6 +22,16 @@ enum {
 	PAGE_BYTES = 4096,
 	FAR_SLOTS_BITS = 14, /* larger tables are not in the cache: groups are fetched ahead */
 	KEYS_BYTES_MAX = BATCH_ROWS * AGGREGATE_KEYS_MAX * (2 * GROUP_VALUE_BYTES_MAX + 16),
+};
+
+/* A key is a tag and bytes (order.h); of most keys the bytes are in the record.  One of up to
+ * KEY_WORDS_BYTES bytes is two words as well, filled up with zeros, so that it is hashed and
+ * compared without a branch; a group keeps as many bytes at least. */
+struct key {
+	const uint8_t *bytes;
+	uint32_t len; /* without the tag */
+	uint8_t tag;
+	uint64_t low, high;
 };
 
 int group_table_new(const struct group_table_options *options, struct group_table **ret_table,
@@ -188,34 +199,46 @@ static uint64_t word_at(const uint8_t *at)
 	return word;
 }
 
+/* At the end of a page: what is behind it may not be read. */
+__attribute__((noinline)) static void words_copy(const uint8_t *at, size_t len, struct key *ret)
+{
+	uint8_t copy[KEY_WORDS_BYTES] = {0};
+
+	memcpy(copy, at, len);
+	ret->low = word_at(copy);
+	ret->high = word_at(copy + 8);
+}
+
 /* Up to 16 bytes with zeros behind.  It reads 16, of which those beyond `len` may belong to
  * somebody else, but never to another page, and does not use them. */
 __attribute__((no_sanitize("address", "thread"))) static inline void
 words_read(const uint8_t *at, size_t len, struct key *ret)
 {
-	unsigned low_bits = len < 8 ? 8 * (unsigned)len : 64;
-	unsigned high_bits = 8 * (unsigned)len - low_bits;
-	uint8_t copy[KEY_WORDS_BYTES] = {0};
+	static const uint8_t ones[2 * KEY_WORDS_BYTES] = {
+		255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	};
+	const uint8_t *mask = ones + KEY_WORDS_BYTES - len;
 
-	if (((uintptr_t)at & (PAGE_BYTES - 1)) > PAGE_BYTES - KEY_WORDS_BYTES)
-		at = memcpy(copy, at, len);
-	/* shifted twice: by 64 at once is not defined */
-	ret->low = word_at(at) & ~(UINT64_MAX << (low_bits / 2) << (low_bits - low_bits / 2));
-	ret->high =
-		word_at(at + 8) & ~(UINT64_MAX << (high_bits / 2) << (high_bits - high_bits / 2));
+	if (((uintptr_t)at & (PAGE_BYTES - 1)) > PAGE_BYTES - KEY_WORDS_BYTES) {
+		words_copy(at, len, ret);
+		return;
+	}
+	ret->low = word_at(at) & word_at(mask);
+	ret->high = word_at(at + 8) & word_at(mask + 8);
 }
 
-struct key key_of(uint8_t tag, const void *bytes, size_t len)
+static inline void key_set(struct key *key, uint8_t tag, const void *bytes, size_t len)
 {
-	struct key key = {.bytes = bytes, .len = (uint32_t)len, .tag = tag};
-
+	key->bytes = bytes;
+	key->len = (uint32_t)len;
+	key->tag = tag;
+	key->low = key->high = 0;
 	if (len <= KEY_WORDS_BYTES)
-		words_read(bytes, len, &key);
-	return key;
+		words_read(bytes, len, key);
 }
 
 /* Short keys by two multiplications of their words with the seed. */
-uint64_t key_hash(const struct key *key, uint64_t seed)
+static inline uint64_t key_hash(const struct key *key, uint64_t seed)
 {
 	seed += UINT64_C(0x9e3779b97f4a7c15) * (key->tag + ((uint64_t)key->len << 8));
 	if (key->len > KEY_WORDS_BYTES)
@@ -269,27 +292,46 @@ static inline bool group_has_key(const struct aggregates *plan, struct group *gr
 	return word_at(own + 1) == key->low && word_at(own + 9) == key->high;
 }
 
-struct group *group_find(struct group_table *table, const struct key *key, uint64_t hash)
+/* The slot of the group, or the free one where it goes. */
+static inline uint64_t *slot_find(struct group_table *table, const struct key *key, uint64_t hash)
 {
+	size_t mask = ((size_t)1 << table->slots_bits) - 1, at = slot_home(table, hash);
 	uint64_t slot;
-	size_t at, mask;
-	struct group *group;
 
-	/* at most five eighths are in use */
-	if (table->count * 8 >= ((size_t)5 << table->slots_bits) || !table->slots)
-		if (slots_grow(table))
-			return NULL;
-	mask = ((size_t)1 << table->slots_bits) - 1;
-	for (at = slot_home(table, hash); (slot = table->slots[at]); at = (at + 1) & mask)
+	for (; (slot = table->slots[at]); at = (at + 1) & mask)
 		if (slot >> 48 == (hash & 0xffff) &&
 		    group_has_key(table->plan, slot_group(slot), key, hash))
-			return slot_group(slot);
+			break;
+	return &table->slots[at];
+}
+
+/* At most five eighths of the slots are in use. */
+static bool slots_crowded(const struct group_table *table)
+{
+	return !table->slots || table->count * 8 >= (size_t)5 << table->slots_bits;
+}
+
+__attribute__((noinline)) static struct group *group_add(struct group_table *table,
+							 const struct key *key, uint64_t hash)
+{
+	struct group *group;
+
+	if (slots_crowded(table) && slots_grow(table))
+		return NULL;
 	group = group_new(table, key, hash);
 	if (!group)
 		return NULL;
-	table->slots[at] = hash << 48 | (uintptr_t)group;
+	*slot_find(table, key, hash) = hash << 48 | (uintptr_t)group;
 	table->count++;
 	return group;
+}
+
+static inline struct group *group_find(struct group_table *table, const struct key *key,
+				       uint64_t hash)
+{
+	uint64_t slot = table->slots ? *slot_find(table, key, hash) : 0;
+
+	return slot ? slot_group(slot) : group_add(table, key, hash);
 }
 
 void group_walk(const struct group_table *table, unsigned first, unsigned end,
@@ -362,7 +404,7 @@ static int keys_fill(struct group_table *table, const struct columns *columns, s
 		const struct value *value = columns->column[0].at[i];
 
 		if (one && key_is_text(value)) {
-			keys[i] = key_of(ORDER_TEXT, value->at, value->len);
+			key_set(&keys[i], ORDER_TEXT, value->at, value->len);
 			continue;
 		}
 		starts[i] = table->keys.len;
@@ -374,7 +416,7 @@ static int keys_fill(struct group_table *table, const struct columns *columns, s
 		if (!keys[i].tag) {
 			const uint8_t *at = (const uint8_t *)table->keys.data + starts[i];
 
-			keys[i] = key_of(*at, at + 1, keys[i].len);
+			key_set(&keys[i], *at, at + 1, keys[i].len);
 		}
 	return 0;
 }
@@ -407,8 +449,10 @@ static int groups_of(struct group_table *table, const struct columns *columns, u
 
 struct group *group_only(struct group_table *table)
 {
-	const struct key none = key_of(ORDER_NULL, "", 0);
+	static const uint8_t nothing[KEY_WORDS_BYTES];
+	struct key none;
 
+	key_set(&none, ORDER_NULL, nothing, 0);
 	return group_find(table, &none, key_hash(&none, table->seed));
 }
 
@@ -528,7 +572,7 @@ int group_absorb(struct group_table *table, struct bytes *bytes, struct err *err
 
 	if (!at || key_len == 0 || key_len > KEYS_BYTES_MAX || !key_sound(table, at, key_len))
 		return err_set(err, ERR_IO, "saved groups are damaged");
-	key = key_of(*at, at + 1, key_len - 1);
+	key_set(&key, *at, at + 1, key_len - 1);
 	group = group_find(table, &key, key_hash(&key, table->seed));
 	if (!group)
 		return err_set(err, ERR_NO_MEMORY, "no memory for groups");

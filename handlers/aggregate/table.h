@@ -40,19 +40,6 @@ static inline unsigned hash_division(uint64_t hash)
 	return (unsigned)(hash >> (64 - DIVISION_BITS));
 }
 
-/* A key is a tag and bytes (order.h); of most keys the bytes are in the record.  One of up to
- * KEY_WORDS_BYTES bytes is two words as well, filled up with zeros, so that it is hashed and
- * compared without a branch; a group keeps as many bytes at least. */
-enum { KEY_WORDS_BYTES = 16 };
-struct key {
-	const uint8_t *bytes;
-	uint32_t len; /* without the tag */
-	uint8_t tag;
-	uint64_t low, high;
-};
-struct key key_of(uint8_t tag, const void *bytes, size_t len);
-uint64_t key_hash(const struct key *key, uint64_t seed);
-
 struct columns;
 
 /* Sealed groups: a file. */
@@ -88,9 +75,6 @@ struct group_table {
 	unsigned dropped_count;
 	unsigned droppable; /* of them: the newest blob does not name them */
 };
-
-/* The group of a key, made when there is none.  NULL: no memory. */
-struct group *group_find(struct group_table *table, const struct key *key, uint64_t hash);
 
 /* The one of a plan without keys. */
 struct group *group_only(struct group_table *table);
