@@ -286,6 +286,46 @@ bool json_int(const struct json *json, int64_t *ret)
 	return true;
 }
 
+/* ---- taking out ---- */
+
+/* The child that the token at *at names ("/a~1b"), which moves behind it; NULL: there is none. */
+static cJSON *child_named(const cJSON *holder, const char **at)
+{
+	char name[SPEC_POINTER_BYTES_MAX];
+	const char *c = *at + 1;
+	size_t len = 0;
+
+	for (; *c && *c != '/' && len < sizeof(name) - 1; c++) {
+		bool escaped = *c == '~' && (c[1] == '0' || c[1] == '1');
+
+		name[len++] = (char)(!escaped ? *c : *++c == '0' ? '~' : '/');
+	}
+	name[len] = '\0';
+	*at = c;
+	return cJSON_IsArray(holder) ? cJSON_GetArrayItem(holder, atoi(name))
+				     : cJSON_GetObjectItemCaseSensitive(holder, name);
+}
+
+bool json_prune(struct json *root, const char *pointer)
+{
+	cJSON *path[JSON_DEPTH_MAX + 1] = {(cJSON *)(void *)root};
+	size_t last = 0;
+
+	while (*pointer == '/' && last < JSON_DEPTH_MAX) {
+		cJSON *child = child_named(path[last], &pointer);
+
+		if (!child)
+			break;
+		path[++last] = child;
+	}
+	while (last > 0 && cJSON_IsArray(path[last - 1]))
+		last--;
+	if (last == 0)
+		return false;
+	cJSON_DetachItemViaPointer(path[last - 1], path[last]);
+	return true; /* its memory is the tree's */
+}
+
 int json_print(const struct json *json, struct buf *into)
 {
 	struct json_out out = JSON_OUT(into);

@@ -68,6 +68,11 @@ bool json_bool(const struct json *json, bool fallback);
 /* True and the value when it is a whole number within ±2^53. */
 bool json_int(const struct json *json, int64_t *ret);
 
+/* Takes the value that an RFC 6901 pointer names out of its object; of a value in an array the
+ * array, so that no pointer changes its meaning; of one that is not there what would hold it.
+ * False: that would be all of `root`, or the pointer leads nowhere. */
+bool json_prune(struct json *root, const char *pointer);
+
 /* Compact, members in their order, numbers as they were written. */
 int json_print(const struct json *json, struct buf *into);
 

@@ -2,7 +2,7 @@
 /* task.c - from the text of a job to something that can run.
  *
  *   text ─ json_parse ▶ envelope ─ spec_check ▶ known members, right types
- *        ─ handler_find, spec_check(params), handler.plan ▶ plan
+ *        ─ handler_find, spec_check(params), handler.plan ▶ plan  (task_rest.c: of a part)
  *        ─ the rest of the envelope ▶ row, retry policy, limits
  *
  * Every mistake of envelope and spec is gathered before the answer is no.
@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/units.h"
+#include "service/engine/task_rest.h"
 
 #include <assert.h>
 #include <math.h>
@@ -222,8 +223,12 @@ static int spec_plan(struct task *task, const struct permits *permits, struct mi
 {
 	struct planner planner = {.mistakes = mistakes, .permits = permits};
 
-	if (spec_check(task->handler->params, task->spec, "/spec", mistakes))
+	if (spec_check(task->handler->params, task->spec, "/spec", mistakes)) {
+		/* The envelope is ours, and goes with the refusal. */
+		task_rest_plan(task->handler, (struct json *)(uintptr_t)task->spec, permits,
+			       mistakes);
 		return -1;
+	}
 	if (!task->handler->plan)
 		return 0;
 	return task->handler->plan(task->spec, &planner, &task->plan);

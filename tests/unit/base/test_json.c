@@ -172,6 +172,38 @@ static void a_tree_lives_in_the_arena_of_its_caller(void **state)
 	arena_done(&small);
 }
 
+static void a_value_is_taken_out_of_its_object(void **state)
+{
+	/* Of an array all of it; escapes of RFC 6901, section 3; never the root. */
+	static const struct {
+		const char *pointer, *left; /* left NULL: it is refused */
+	} cases[] = {
+		{"/a~1b", "{\"l\":[1,{\"x\":2,\"y\":3}],\"~\":0}"},
+		{"/~0", "{\"a/b\":1,\"l\":[1,{\"x\":2,\"y\":3}]}"},
+		{"/l/0", "{\"a/b\":1,\"~\":0}"},
+		{"/l/1/x", "{\"a/b\":1,\"l\":[1,{\"y\":3}],\"~\":0}"},
+		{"/l/1/none", "{\"a/b\":1,\"~\":0}"},
+		{"/none", NULL},
+		{"", NULL},
+	};
+	static const char text[] = "{\"a/b\":1,\"l\":[1,{\"x\":2,\"y\":3}],\"~\":0}";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct buf left = BUF(1000);
+		struct json_place place;
+		struct json *json;
+		struct err err;
+
+		assert_int_equal(json_parse(text, strlen(text), &json, &place, &err), 0);
+		assert_int_equal(json_prune(json, cases[i].pointer), cases[i].left != NULL);
+		json_print(json, &left);
+		assert_string_equal(buf_text(&left), cases[i].left ? cases[i].left : text);
+		buf_done(&left);
+		json_free(json);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +215,7 @@ int main(void)
 		cmocka_unit_test(long_numbers_keep_their_value),
 		cmocka_unit_test(a_refused_text_leaves_the_result_alone),
 		cmocka_unit_test(a_tree_lives_in_the_arena_of_its_caller),
+		cmocka_unit_test(a_value_is_taken_out_of_its_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,36 @@ static void back_off_grows_up_to_its_limit(void **state)
 	assert_true(largest > 3500);
 }
 
+static void a_wrong_shape_hides_no_mistake_of_another_kind(void **state)
+{
+	/* Wrong types, a missing member and an unknown one beside selectors, patterns and URLs that
+	 * are none; of an array with one wrong element the others wait. */
+	(void)state;
+	assert_mistakes(
+		"{\"type\":\"scrape\",\"spec\":{\"urls\":[\"http://a.example/\",\"http://[\"],"
+		"\"concurrency\":\"many\",\"extract\":{\"a\":\"h1[\",\"b\":{\"css\":7},"
+		"\"c\":{\"css\":\"p:nope\"}},\"follow\":{\"exclude\":[\"(\"],\"include\":[1,\"(\"]}"
+		","
+		"\"urls_form\":1}}",
+		ERR_INVALID_SPEC,
+		"/spec/concurrency /spec/extract/b/css /spec/follow/include/0 /spec/urls_form "
+		"/spec/follow/exclude/0 /spec/urls/1 /spec/extract/a /spec/extract/c/css");
+}
+
+static void what_was_taken_out_is_not_missed(void **state)
+{
+	/* urls is there, if wrong; and without what is required nothing can be planned. */
+	(void)state;
+	assert_mistakes("{\"type\":\"scrape\",\"spec\":{\"urls\":1,\"extract\":{\"a\":\"h1[\"}}}",
+			ERR_INVALID_SPEC, "/spec/urls /spec/extract/a");
+	assert_mistakes("{\"type\":\"scrape\",\"spec\":{\"urls\":[\"http://a.example/\"],"
+			"\"extract\":{\"a\":7},\"if_changed_since\":{\"job\":"
+			"\"01a1fc94-37e9-74b1-a43a-e526e3e1f2df\",\"fields\":[\"a\"]}}}",
+			ERR_INVALID_SPEC, "/spec/extract/a");
+	assert_mistakes("{\"type\":\"math\",\"spec\":{\"op\":1,\"numbers\":[]}}", ERR_INVALID_SPEC,
+			"/spec/op");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +244,8 @@ int main(void)
 		cmocka_unit_test(stamping_sets_when_it_may_start),
 		cmocka_unit_test(a_stored_row_wins_over_its_body),
 		cmocka_unit_test(back_off_grows_up_to_its_limit),
+		cmocka_unit_test(a_wrong_shape_hides_no_mistake_of_another_kind),
+		cmocka_unit_test(what_was_taken_out_is_not_missed),
 	};
 
 	return cmocka_run_group_tests(tests, guard_set_up, guard_tear_down);
