@@ -292,7 +292,7 @@ void run_destroy(struct run *run);
 /* run_fetch.c */
 void lanes_wake(struct run *run, uint64_t lanes);
 bool run_pending_cancel(struct run *run); /* from run_leave: true when nothing is under way */
-bool run_parked(struct run *run);	  /* all it waits for is parked hosts */
+bool run_parked(struct run *run);	  /* all it waits for is parked hosts, or a job */
 void run_fetch_room(struct run *run);
 void run_live_waiting(struct run *run, struct engine_live *ret);
 

@@ -343,10 +343,11 @@ bool run_pending_cancel(struct run *run)
 
 /* ---- looking from outside ---- */
 
-/* Is all it waits for parked, but for timers?  Then *ret_first is the fetch that may go on first.
- */
+/* Is all it waits for parked, but for timers?  Then *ret_first is the fetch that may go on first;
+ * its reason is ERR_NONE when there is none, and another job is waited for. */
 static bool parked_look_locked(struct run *run, struct fetch_view *ret_first) REQUIRES(run->lock)
 {
+	static const struct id none;
 	struct fetch_view view;
 
 	ret_first->reason = ERR_NONE;
@@ -363,7 +364,8 @@ static bool parked_look_locked(struct run *run, struct fetch_view *ret_first) RE
 		if (!ret_first->reason || view.until_ms < ret_first->until_ms)
 			*ret_first = view;
 	}
-	return ret_first->reason != ERR_NONE;
+	return ret_first->reason != ERR_NONE ||
+	       (run->under_way.first && !id_equal(&run->reads_job, &none));
 }
 
 bool run_parked(struct run *run)
@@ -374,7 +376,7 @@ bool run_parked(struct run *run)
 	lock_take(&run->lock);
 	parked = parked_look_locked(run, &first);
 	lock_drop(&run->lock);
-	return parked;
+	return parked && sched_waits(run->engine->sched, &run->sched);
 }
 
 void run_live_waiting(struct run *run, struct engine_live *ret)
@@ -383,7 +385,7 @@ void run_live_waiting(struct run *run, struct engine_live *ret)
 	struct fetch_view first;
 
 	lock_take(&run->lock);
-	if (parked_look_locked(run, &first)) {
+	if (parked_look_locked(run, &first) && first.reason) {
 		snprintf(ret->waiting_reason, sizeof(ret->waiting_reason), "%s",
 			 err_name(first.reason));
 		snprintf(ret->waiting_host, sizeof(ret->waiting_host), "%s", first.host);

@@ -261,6 +261,16 @@ static void lend(struct sched *sched, struct sched_run *run, enum job_priority a
 		sched->lent[admitted]--;
 }
 
+bool sched_waits(struct sched *sched, const struct sched_run *run)
+{
+	bool waits;
+
+	lock_take(&sched->lock);
+	waits = run->stepping == 0 && run->runnable == 0;
+	lock_drop(&sched->lock);
+	return waits;
+}
+
 bool sched_park(struct sched *sched, struct sched_run *run, enum job_priority admitted, bool parked)
 {
 	bool more;

@@ -127,7 +127,9 @@ bool sched_wake_all(struct sched *sched, struct sched_run *run, int64_t now_ms);
  * it was stopped before. */
 bool sched_stop(struct sched *sched, struct sched_run *run);
 void sched_priority(struct sched *sched, struct sched_run *run, enum job_priority priority);
-/* All that the run waits for is parked hosts, or not any more: a parked one lends its
+/* No lane of it steps, or could. */
+bool sched_waits(struct sched *sched, const struct sched_run *run);
+/* All that it waits for is parked hosts or another job, or not any more: a parked one lends its
  * admission, as long as there are no more than twice active_max runs.  True: something can
  * run because of it. */
 bool sched_park(struct sched *sched, struct sched_run *run, enum job_priority admitted,
