@@ -5,7 +5,7 @@ import time
 
 import pytest
 from client import PATIENCE_S
-from origin import Origin, hang, page, redirect, status
+from origin import ROBOTS, Origin, hang, page, redirect, status
 from sites import Site, canonical
 
 ONCE = {"max_attempts": 1}
@@ -168,17 +168,29 @@ def test_progress_counts_what_is_found_queued_and_in_flight(jobs, origin):
 
 @pytest.mark.parametrize("at", [20, 100])
 def test_a_followed_crawl_goes_on_after_a_kill(start_daemon, origin, at):
-    """kill -9 in the middle: the same items as without it, few pages fetched again."""
+    """kill -9 in the middle: the same items as without it, few pages fetched again, and all that
+    are fetched afterwards see the cookies of all whose items were there."""
     site = Site(origin, latency_s=0.02)
     daemon = start_daemon("--allow-net", "127.0.0.0/8")
     job = daemon.client.submit("scrape", {
-        "urls": [origin.url + "/"], "follow": {}, "concurrency": 8, "per_host": 8, "retry": ONCE})
+        "urls": [origin.url + "/"], "follow": {}, "concurrency": 8, "per_host": 8, "retry": ONCE,
+        "cookies": True})
     origin.wait_for_total(at)
+    shown = {site.cookie(item["url"].removeprefix(origin.url))
+             for item in daemon.client.results(job["id"]) if item["data"]} - {None}
     daemon.kill()
     daemon.start()
+    origin.headers.clear()  # what was on its way at the kill has arrived
     ended = daemon.client.ended(job["id"])
     assert ended["state"] == "completed"
     assert_whole(site, ended, daemon.client.results(job["id"]))
+    assert len(origin.headers) > 10
+    for path, headers in origin.headers.items():
+        if path == ROBOTS:
+            continue
+        sent = {pair.partition("=")[0] for pair in headers.get("Cookie", "").split("; ")}
+        assert shown <= sent, (path, shown - sent)
+    assert at < 100 or len(shown) > 5
 
 
 def test_max_pages_is_exact_over_kills(start_daemon, origin):

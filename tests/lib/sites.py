@@ -3,13 +3,14 @@
 
 Pages link to others by several spellings, in cycles and again and again; some redirect (in
 chains, in loops, to pages that are linked too), some fail, some lead into calendars that never
-end.  `urls` is what a crawl of the host ends with, by a search that knows only the plan.
+end.  Some set a cookie of their own.  `urls` is what a crawl of the host ends with, by a search that knows only the plan.
 """
 import heapq
 
 from origin import page, redirect, status
 
 PAGES = 240
+COOKIES = 40  # a jar keeps 50 of a site
 
 
 class Site:
@@ -54,7 +55,14 @@ class Site:
         hrefs = [spell(n, link) for n, link in enumerate(links)] + [
             "mailto:x@example.com", "http://other.example/", "#top", "", path + "#here"]
         body = "".join(f"<a href='{href}'>x</a>" for href in hrefs)
-        return page(f"<title>{path}</title>{body}", latency_s=latency_s)
+        named = {"Set_Cookie": f"{self.cookie(path)}=1; Path=/"} if self.cookie(path) else {}
+        return page(f"<title>{path}</title>{body}", latency_s=latency_s, **named)
+
+    @staticmethod
+    def cookie(path):
+        """The name of the cookie that a page sets; None: it sets none."""
+        number = path.partition("?")[0].rpartition("/")[2] or "0"
+        return f"c{number}" if number.isdigit() and int(number) < COOKIES else None
 
     def _search(self):
         """The least depth first, then what was found first; a redirect costs no depth."""
