@@ -108,9 +108,9 @@ unit-build: $(UNIT_TESTS)
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c, built with clang's libFuzzer.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LINK_service)
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_LIB) $(LINK_service)
 	$(Q)echo "  LD $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(LINK_service) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(TEST_LIB) -Wl,--start-group $(LINK_service) -Wl,--end-group $(LIBS)
 .PHONY: fuzz-build
 fuzz-build: $(FUZZ)
 

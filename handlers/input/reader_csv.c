@@ -335,7 +335,7 @@ static const char *rows_read(struct reader *reader, const struct block *block,
 			     struct csv_index *index, enum row_end *ret_end)
 {
 	const char *at = block->at, *behind;
-	bool high;
+	bool high = false; /* of blank lines nobody asks */
 
 	csv_index_begin(index, at, block->end);
 	while (*ret_end == ROW_READ && at < block->end && !reader_full(reader) &&
