@@ -43,6 +43,11 @@ void columns_free(struct columns *columns)
 	free(columns);
 }
 
+static size_t row_of(const struct columns *columns, size_t i)
+{
+	return columns->pick ? columns->pick[i] : columns->first + i;
+}
+
 /* ---- one value ---- */
 
 static int check_len(const struct value *value, struct err *err)
@@ -111,6 +116,16 @@ static int input_eval(struct columns *columns, const struct input *input,
 	return input->want == WANT_NUMBER ? 0 : value_keep(columns, ret, err);
 }
 
+/* Is it what is wanted, as most are? */
+static inline bool value_is_plain(enum input_want want, const struct value *value)
+{
+	if (want == WANT_NUMBER || want == WANT_ORDER)
+		return value->kind == VALUE_INT ||
+		       (value->kind == VALUE_DOUBLE && isfinite(value->number));
+	return want != WANT_TRUTH && value->kind == VALUE_TEXT &&
+	       value->len <= GROUP_VALUE_BYTES_MAX;
+}
+
 /* ---- a column ---- */
 
 static void row_wrong(struct columns *columns, size_t i, const struct input *input,
@@ -119,7 +134,7 @@ static void row_wrong(struct columns *columns, size_t i, const struct input *inp
 	err_wrap(err, "%s", input->shown);
 	columns->wrong[i] = true;
 	columns->wrong_count++;
-	failures->failed(failures->ctx, columns->rows[i], err);
+	failures->failed(failures->ctx, row_of(columns, i), err);
 }
 
 static void column_slow(struct columns *columns, unsigned which, size_t i,
@@ -134,27 +149,66 @@ static void column_slow(struct columns *columns, unsigned which, size_t i,
 		row_wrong(columns, i, input, failures, &err);
 }
 
-/* A field: numbers are taken as they are, all else is looked at. */
+/* Those that are not what most are: each is looked at. */
+static void column_of_others(struct columns *columns, unsigned which,
+			     const struct group_failures *failures)
+{
+	enum input_want want = columns->plan->inputs[which].want;
+	struct column *column = &columns->column[which];
+
+	for (size_t i = 0; i < columns->count; i++) {
+		const struct value *value = column->at[i];
+
+		if (!columns->wrong[i] && !value_is_plain(want, value))
+			column_slow(columns, which, i, value, failures);
+	}
+}
+
+/* Are they all plain numbers? */
+static bool column_settle(struct column *column, size_t count)
+{
+	size_t ints = 0, doubles = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		ints += column->at[i]->kind == VALUE_INT;
+		doubles += column->at[i]->kind == VALUE_DOUBLE && isfinite(column->at[i]->number);
+	}
+	column->kind = ints == count	  ? COLUMN_INTS
+		       : doubles == count ? COLUMN_DOUBLES
+					  : COLUMN_MIXED;
+	return ints + doubles == count;
+}
+
+/* Most numbers are what is wanted as they are; all texts of a CSV may become it. */
+static void column_of_numbers(struct columns *columns, unsigned which,
+			      const struct group_failures *failures)
+{
+	struct column *column = &columns->column[which];
+
+	if (column_settle(column, columns->count))
+		return;
+	column_of_others(columns, which, failures);
+	if (columns->wrong_count == 0)
+		column_settle(column, columns->count);
+}
+
+/* A field is taken as it is. */
 static void column_of_field(struct columns *columns, unsigned which, const struct group_rows *rows,
 			    const struct group_failures *failures)
 {
 	const struct input *input = &columns->plan->inputs[which];
 	const struct value *values = rows->values + input->field;
 	struct column *column = &columns->column[which];
-	bool numbers = input->want == WANT_NUMBER || input->want == WANT_ORDER;
 
-	for (size_t i = 0; i < columns->count; i++) {
-		const struct value *value = values + columns->rows[i] * rows->width;
-
-		column->at[i] = value;
-		if (columns->wrong[i] ||
-		    (numbers && (value->kind == VALUE_INT ||
-				 (value->kind == VALUE_DOUBLE && isfinite(value->number)))) ||
-		    (input->want == WANT_KEY && value->kind == VALUE_TEXT &&
-		     value->len <= GROUP_VALUE_BYTES_MAX))
-			continue;
-		column_slow(columns, which, i, value, failures);
-	}
+	if (!columns->pick)
+		values += columns->first * rows->width;
+	for (size_t i = 0; i < columns->count; i++)
+		column->at[i] = values + (columns->pick ? columns->pick[i] : i) * rows->width;
+	column->kind = COLUMN_MIXED;
+	if (input->want == WANT_NUMBER || input->want == WANT_ORDER)
+		column_of_numbers(columns, which, failures);
+	else
+		column_of_others(columns, which, failures);
 }
 
 static void column_of_expression(struct columns *columns, unsigned which,
@@ -163,8 +217,9 @@ static void column_of_expression(struct columns *columns, unsigned which,
 {
 	const struct input *input = &columns->plan->inputs[which];
 
+	columns->column[which].kind = COLUMN_MIXED;
 	for (size_t i = 0; i < columns->count; i++) {
-		const struct value *values = rows->values + columns->rows[i] * rows->width;
+		const struct value *values = rows->values + row_of(columns, i) * rows->width;
 		struct value value;
 		struct err err;
 
@@ -182,17 +237,6 @@ static void column_of_expression(struct columns *columns, unsigned which,
 	}
 }
 
-static enum column_kind column_kind(const struct column *column, size_t count)
-{
-	size_t ints = 0, doubles = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		ints += column->at[i]->kind == VALUE_INT;
-		doubles += column->at[i]->kind == VALUE_DOUBLE;
-	}
-	return ints == count ? COLUMN_INTS : doubles == count ? COLUMN_DOUBLES : COLUMN_MIXED;
-}
-
 /* Without the rows that are wrong. */
 static void columns_close_up(struct columns *columns)
 {
@@ -201,13 +245,14 @@ static void columns_close_up(struct columns *columns)
 	for (size_t i = 0; i < columns->count; i++) {
 		if (columns->wrong[i])
 			continue;
-		columns->rows[kept] = columns->rows[i];
 		columns->sequence[kept] = columns->sequence[i];
 		for (unsigned j = 0; j < columns->plan->inputs_count; j++)
 			columns->column[j].at[kept] = columns->column[j].at[i];
 		kept++;
 	}
 	columns->count = kept;
+	for (unsigned j = 0; j < columns->plan->inputs_count; j++)
+		columns->column[j].kind = COLUMN_MIXED;
 }
 
 int columns_fill(struct columns *columns, const struct group_rows *rows, size_t from,
@@ -217,14 +262,14 @@ int columns_fill(struct columns *columns, const struct group_rows *rows, size_t 
 	size_t all = rows->pick ? rows->picked : rows->count;
 
 	columns->count = MIN(all - from, BATCH_ROWS);
+	columns->first = from;
+	columns->pick = rows->pick ? rows->pick + from : NULL;
 	columns->wrong_count = 0;
 	memset(columns->wrong, 0, sizeof(columns->wrong));
 	if (columns->texts.used > 0)
 		arena_clear(&columns->texts);
-	for (size_t i = 0; i < columns->count; i++) {
-		columns->rows[i] = rows->pick ? rows->pick[from + i] : (uint32_t)(from + i);
-		columns->sequence[i] = rows->sequence + columns->rows[i];
-	}
+	for (size_t i = 0; plan->places && i < columns->count; i++)
+		columns->sequence[i] = rows->sequence + row_of(columns, i);
 	*ret_taken = columns->count;
 	for (unsigned i = 0; i < plan->inputs_count; i++) {
 		if (plan->inputs[i].expr)
@@ -236,7 +281,5 @@ int columns_fill(struct columns *columns, const struct group_rows *rows, size_t 
 		return err_set(err, ERR_NO_MEMORY, "no memory for the texts of a batch");
 	if (columns->wrong_count > 0)
 		columns_close_up(columns);
-	for (unsigned i = 0; i < plan->inputs_count; i++)
-		columns->column[i].kind = column_kind(&columns->column[i], columns->count);
 	return 0;
 }

@@ -15,8 +15,9 @@
 struct columns {
 	const struct aggregates *plan;
 	size_t count;
-	uint32_t rows[BATCH_ROWS]; /* which of the batch they are */
-	uint64_t sequence[BATCH_ROWS];
+	size_t first;		       /* row of the batch, when they are all that follow it */
+	const uint32_t *pick;	       /* else which they are */
+	uint64_t sequence[BATCH_ROWS]; /* when the plan has use for it */
 	bool wrong[BATCH_ROWS];
 	size_t wrong_count;
 	struct value *room; /* [inputs * BATCH_ROWS]: what is not in the rows */

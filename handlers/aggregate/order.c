@@ -58,9 +58,15 @@ static int number_add(struct buf *into, const struct value *value)
 	struct number_order order = number_order(value);
 	uint64_t high = htobe64(order.high);
 	uint16_t low = htobe16(order.low);
+	char *at = buf_room(into, 1 + sizeof(high) + sizeof(low));
 
-	buf_add(into, &high, sizeof(high));
-	return buf_add(into, &low, sizeof(low));
+	if (!at)
+		return -1;
+	*at = ORDER_NUMBER;
+	memcpy(at + 1, &high, sizeof(high));
+	memcpy(at + 1 + sizeof(high), &low, sizeof(low));
+	buf_grown(into, 1 + sizeof(high) + sizeof(low));
+	return 0;
 }
 
 static int escaped_add(struct buf *into, const char *text, size_t len)
@@ -82,10 +88,10 @@ int order_add(struct buf *into, const struct value *value, bool last, struct buf
 	const char *text = value->at;
 	size_t len = value->len;
 
-	if (buf_add_byte(into, (char)tag) || tag <= ORDER_TRUE)
-		return buf_ok(into) ? 0 : -1;
 	if (tag == ORDER_NUMBER)
 		return number_add(into, value);
+	if (buf_add_byte(into, (char)tag) || tag <= ORDER_TRUE)
+		return buf_ok(into) ? 0 : -1;
 	if (tag == ORDER_TEXT) {
 		buf_clear(scratch);
 		text = value_text(value, scratch, &len);

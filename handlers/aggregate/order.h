@@ -57,6 +57,8 @@ static inline struct number_order int_order(int64_t integer)
 {
 	double below = (double)integer;
 
+	if (integer >= -(INT64_C(1) << 53) && integer <= INT64_C(1) << 53)
+		return (struct number_order){double_order(below), 0};
 	if (below >= 0x1p63 || (int64_t)below > integer)
 		below = nextafter(below, -INFINITY);
 	return (struct number_order){double_order(below),

@@ -323,6 +323,7 @@ static unsigned state_add(struct aggregates *plan, const struct state_plan *like
 			return i;
 	states[plan->states_count] = *like;
 	states[plan->states_count].offset = plan->states_bytes;
+	plan->places = plan->places || like->ops == &state_first;
 	plan->states_bytes += like->ops->bytes;
 	return plan->states_count++;
 }

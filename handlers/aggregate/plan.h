@@ -67,6 +67,7 @@ struct aggregates {
 	uint64_t values_max, distinct_max; /* kept exactly */
 	uint64_t fingerprint;		   /* of all that makes saved groups readable */
 	bool computes;			   /* some input is an expression */
+	bool places;			   /* some state asks where a record stands */
 };
 
 struct group_sort {

@@ -259,23 +259,25 @@ static int extreme_mixed_add(const struct state_plan *plan, const struct state_r
 	return 0;
 }
 
+/* Numbers alone: of most it is known at once that they change nothing. */
 static int extreme_add(const struct state_plan *plan, const struct state_rows *rows)
 {
 	const struct column *column = rows->column;
 	uint64_t turn = plan->descending ? UINT64_MAX : 0;
 
-	if (column->kind != COLUMN_DOUBLES)
+	if (column->kind == COLUMN_MIXED)
 		return extreme_mixed_add(plan, rows);
 	for (size_t i = 0; i < rows->count; i++) {
 		struct extreme *state = state_at(plan, rows, i);
-		uint64_t high = double_order(column->at[i]->number);
+		struct number_order order =
+			column->kind == COLUMN_INTS
+				? int_order(column->at[i]->integer)
+				: (struct number_order){double_order(column->at[i]->number), 1};
+		struct extreme like = {.high = order.high, .low = order.low, .tag = ORDER_NUMBER};
 
-		/* of most rows it is known already that they change nothing */
-		if (state->tag == ORDER_NUMBER && (high ^ turn) > (state->high ^ turn))
+		if (state->tag == ORDER_NUMBER && (like.high ^ turn) > (state->high ^ turn))
 			continue;
-		if (extreme_take(plan->descending, state,
-				 &(struct extreme){.high = high, .low = 1, .tag = ORDER_NUMBER}, "",
-				 0))
+		if (extreme_take(plan->descending, state, &like, "", 0))
 			return -1;
 	}
 	return 0;
