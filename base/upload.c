@@ -430,7 +430,7 @@ int upload_forget(struct files *files, const char *name, struct err *err)
 {
 	struct upload_order order = {.name = name, .ranged = true, .total = -1};
 	struct upload *upload;
-	int64_t bytes;
+	int64_t bytes = 0;
 
 	if (upload_left(files, name, &bytes, err))
 		return -1;

@@ -318,9 +318,11 @@ static int thread_start(struct server *server, struct conn_group *group, struct 
 		MHD_OPTION_CONNECTION_LIMIT, server->config.connections_max,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)(group->streams ? HTTP_STREAM_BYTES : HTTP_CONNECTION_BYTES),
-		MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_UNESCAPE_CALLBACK,
-		unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+		/* main.c ignores it; who does not say so gets no sendfile(2). */
+		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server,
+		MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+		MHD_OPTION_END);
 
 	if (!daemon)
 		return err_set(err, ERR_NO_MEMORY, "HTTP thread");
