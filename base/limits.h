@@ -270,6 +270,14 @@ enum {
 	MAPREDUCE_SAVE_MS         = 1500,             /* between checkpoints of a lane: with the commit, 2 s are repeated */
 	RANGE_SLICE_NUMBERS       = 1 << 20,          /* a kernel's one call: 2^20 squares fit 128 bits */
 
+	/* pipelines */
+	PIPELINE_STAGES_MAX       = 100,              /* a longer list is a program */
+	PIPELINE_LANES_MAX        = 62,               /* LANES_MAX, without the input's own */
+	PIPELINE_SAVE_BYTES       = 4 * 1024 * 1024,  /* results of a part that are held before they are shown */
+	PIPELINE_WRITTEN_MAX      = 64,               /* members written between two new texts: one bit each in a word */
+	PIPELINE_BUNDLE_BYTES_MAX = 256 * 1024 * 1024, /* texts computed of some hundred records on one lane */
+	PIPELINE_MEMORY_BYTES     = 256 * 1024 * 1024, /* of reduce and sort, before they go to disk */
+
 	/* HTML */
 	HTML_BYTES_MAX            = 10 * 1024 * 1024,
 	HTML_DEPTH_MAX            = 512,              /* deeper elements become siblings, as browsers do */

@@ -28,19 +28,25 @@ struct check {
 };
 
 static void members_check(const struct check *check, const struct param *params,
-			  const struct json *object, const struct at *at);
+			  const struct json *object, const struct at *at, const char *noun);
 static void value_check(const struct check *check, const struct param *param,
 			const struct json *value, const struct at *at);
 
 int spec_check(const struct param *params, const struct json *value, const char *pointer,
 	       struct mistakes *mistakes)
 {
+	return spec_check_noun(params, "member", value, pointer, mistakes);
+}
+
+int spec_check_noun(const struct param *params, const char *noun, const struct json *value,
+		    const char *pointer, struct mistakes *mistakes)
+{
 	struct check check = {.mistakes = mistakes, .root = pointer};
 	struct at at = {0};
 	unsigned before = mistakes->count;
 
 	if (json_kind(value) == JSON_OBJECT)
-		members_check(&check, params, value, &at);
+		members_check(&check, params, value, &at, noun);
 	else
 		mistake_add(mistakes, pointer, "wrong-type", "expected an object, not %s",
 			    json_kind_name(json_kind(value)));
@@ -288,8 +294,10 @@ static void value_check(const struct check *check, const struct param *param,
 		choice_check(check, form, value, at);
 		break;
 	case PARAM_OBJECT:
+		if (form->by_plan)
+			break;
 		if (form->members)
-			members_check(check, form->members, value, at);
+			members_check(check, form->members, value, at, "member");
 		else
 			elements_check(check, form, value, at);
 		break;
@@ -310,12 +318,12 @@ static void value_check(const struct check *check, const struct param *param,
 
 /* ---- objects ---- */
 
-static void unknown_member(const struct check *check, const struct param *params, const char *name,
+static void unknown_member(const struct check *check, const struct param *params, const char *noun,
 			   const struct at *at)
 {
 	const char *names[SPEC_PARAMS_MAX + 1] = {NULL};
 	struct buf list = BUF(ERR_DETAIL_MAX / 2);
-	const char *nearest, *pointer = pointer_of(check, at);
+	const char *nearest, *pointer = pointer_of(check, at), *name = at->name;
 	struct mistake *mistake;
 
 	for (size_t i = 0; params[i].kind != PARAM_END; i++) {
@@ -324,19 +332,19 @@ static void unknown_member(const struct check *check, const struct param *params
 	}
 	nearest = nearest_name(name, names);
 	if (nearest) {
-		mistake = mistake_add(check->mistakes, pointer, "unknown-member",
-				      "no member '%.64s'", name);
+		mistake = mistake_add(check->mistakes, pointer, "unknown-member", "no %s '%.64s'",
+				      noun, name);
 		mistake_hint(check->mistakes, mistake, "%s", nearest);
 	} else {
 		mistake_add(check->mistakes, pointer, "unknown-member",
-			    "no member '%.64s'; known are %s%s", name, buf_text(&list),
+			    "no %s '%.64s'; known are %s%s", noun, name, buf_text(&list),
 			    buf_ok(&list) ? "" : ", …");
 	}
 	buf_done(&list);
 }
 
 static void members_check(const struct check *check, const struct param *params,
-			  const struct json *object, const struct at *at)
+			  const struct json *object, const struct at *at, const char *noun)
 {
 	struct at below = {.up = at};
 	uint64_t seen = 0;
@@ -350,7 +358,7 @@ static void members_check(const struct check *check, const struct param *params,
 			i++;
 		assert(i < SPEC_PARAMS_MAX);
 		if (params[i].kind == PARAM_END) {
-			unknown_member(check, params, below.name, &below);
+			unknown_member(check, params, noun, &below);
 			continue;
 		}
 		if (null && params[i].kind != PARAM_ANY && params[i].kind != PARAM_LATER)

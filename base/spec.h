@@ -44,12 +44,18 @@ struct param {
 	const char *const *choices;    /* ended by NULL */
 	const struct param *members;   /* ended by {0} */
 	const struct param *otherwise; /* another form that the value may take (one param) */
+	/* An object whose members the handler's plan checks (by spec_check()): their mistakes are
+	 * told together with those that only planning finds. */
+	bool by_plan;
 };
 
 /* Checks `value` against the table; adds every mistake.  `pointer` is where the
  * value stands ("/spec").  0, or -1 when it added any. */
 int spec_check(const struct param *params, const struct json *value, const char *pointer,
 	       struct mistakes *mistakes);
+/* The same, where members have a name of their own: "no stage verb 'fliter'". */
+int spec_check_noun(const struct param *params, const char *noun, const struct json *value,
+		    const char *pointer, struct mistakes *mistakes);
 
 /* The table as JSON Schema (draft 2020-12) of an object. */
 void spec_schema(const struct param *params, struct json_out *out, const char *name);

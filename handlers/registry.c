@@ -6,12 +6,14 @@
 
 extern const struct handler mapreduce_handler;
 extern const struct handler math_handler;
+extern const struct handler pipeline_handler;
 extern const struct handler scrape_handler;
 extern const struct handler sleep_handler;
 extern const struct handler text_handler;
 
 const struct handler *const handlers[] = {
-	&mapreduce_handler, &math_handler, &scrape_handler, &sleep_handler, &text_handler, NULL,
+	&mapreduce_handler, &math_handler, &pipeline_handler, &scrape_handler, &sleep_handler,
+	&text_handler,	    NULL,
 };
 
 const struct handler *handler_find(const char *name)

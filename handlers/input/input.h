@@ -78,6 +78,8 @@ int portion_seek(struct portion *portion, int64_t mark, struct err *err);
 
 /* RUN_OK and rows, borrowed until the next call for this lane; RUN_LATER; RUN_END; RUN_ERROR. */
 enum run_answer input_rows(struct portion *portion, struct rows *ret_rows, struct err *err);
+/* What its bytes mean; known once rows or bytes were given. */
+const struct format *portion_format(const struct portion *portion);
 /* The same as bytes: whole records, line ends and all, decompressed, without the header. */
 enum run_answer input_bytes(struct portion *portion, const char **ret_bytes, size_t *ret_len,
 			    struct err *err);

@@ -234,6 +234,11 @@ enum run_answer input_rows(struct portion *portion, struct rows *ret_rows, struc
 	return answer;
 }
 
+const struct format *portion_format(const struct portion *portion)
+{
+	return portion->format;
+}
+
 int input_row_json(struct portion *portion, const struct rows *rows, size_t i, struct buf *into)
 {
 	return reader_row_json(portion->reader, rows, i, into);

@@ -157,8 +157,9 @@ def test_the_envelope_of_the_handlers_is_the_submission(jobs):
 def test_each_handler_describes_its_spec(jobs):
     """A JSON Schema that takes what the handler takes, and refuses what it refuses."""
     listed = {h["name"]: h for h in jobs.get("/v1/handlers").json()["items"]}
-    assert set(listed) == {"mapreduce", "math", "text", "sleep", "scrape"}
+    assert set(listed) == {"mapreduce", "math", "pipeline", "text", "sleep", "scrape"}
     good = {"mapreduce": {"input": {"range": {"from": 1, "to": 9}}, "map": {"builtin": "sum"}},
+            "pipeline": {"input": {"items": [{"a": 1}]}, "stages": [{"filter": "a > 0"}]},
             "math": {"op": "sum", "numbers": [1, "2"]},
             "text": {"op": "hash", "text": "x", "algorithm": "md5"},
             "sleep": {"for": "1s", "fail_rate": 0.5},

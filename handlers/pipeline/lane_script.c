@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* lane_script.c - the scripts of a lane's stages: one vm for all of them. */
+#include "handlers/pipeline/pipeline.h"
+
+#include "handlers/script/script.h"
+
+static void script_says(void *to, const char *text, size_t len)
+{
+	const struct pipe_lane *lane = to;
+
+	run_log(lane->pipeline->run, LOG_INFO, "%.*s", (int)len, text);
+}
+
+/* While the run is opened: lanes come one after the other. */
+int lane_script_load(struct pipe_lane *lane, const struct script *script, unsigned *ret_slot,
+		     struct err *err)
+{
+	struct buf *context = &lane->pipeline->context;
+	struct script_options options = {
+		.seed = lane->pipeline->seed,
+		.log = script_says,
+		.log_to = lane,
+	};
+
+	if (context->len == 0 && run_context(lane->pipeline->run, context))
+		return err_set(err, ERR_NO_MEMORY, "no memory for a script");
+	options.ctx = context->data;
+	options.ctx_len = context->len;
+	if (!lane->vm && script_vm_new(&options, &lane->vm, err))
+		return -1;
+	return script_vm_load(lane->vm, script, ret_slot, err);
+}
+
+int lane_script_call(struct pipe_lane *lane, unsigned slot, struct bundle *bundle, uint32_t row,
+		     const struct value *extra, struct script_result *ret_result, struct err *err)
+{
+	struct script_args args = {
+		.number = lane->number_in + bundle->records[row].order,
+		.values = bundle_values(bundle, row),
+		.extra = extra,
+	};
+	struct script_mistake mistake;
+
+	if (script_call(lane->vm, slot, &args, ret_result, &mistake) == 0)
+		return 0;
+	*err = mistake.err;
+	if (mistake.line > 0)
+		err_wrap(err, "line %d", mistake.line);
+	return -1;
+}
+
+int record_become(struct bundle *bundle, uint32_t row, const struct value *value, struct err *err)
+{
+	struct buf text = BUF(RECORD_BYTES_MAX);
+	char *copy = NULL;
+	size_t len;
+
+	value_print(value, &text);
+	len = text.len;
+	if (buf_ok(&text))
+		copy = arena_copy(&bundle->arena, buf_text(&text), len);
+	buf_done(&text);
+	if (!copy)
+		return err_set(err, ERR_LIMIT, "a record of more than %d bytes", RECORD_BYTES_MAX);
+	return record_replace(bundle, row, copy, len, err);
+}

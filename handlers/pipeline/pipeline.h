@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* pipeline.h - what the files of the room share: the plan of a job and its run.
+ *
+ *   pipeline.c   the handler: open, phases, steps
+ *   plan.c       the spec → stages, graph.c who takes from whom, planner.c what they compile
+ *   lane.c       one lane: claims portions, pushes bundles through the stages, emits
+ *   give.c       a barrier gives what it has gathered, in a phase of its own
+ *   account.c    what each stage took, passed on, filtered, failed: the summary
+ *   stretch.h bundle.h overlay.c    records on their way
+ *   stages.c stage_*.c              the verbs
+ *
+ * A job has 1 + 2 phases for each barrier: the input is pushed through the stages as far as it
+ * goes; then each barrier, in the order in which records reach them, puts together what all lanes
+ * have gathered, and gives it, through the stages behind it.  Only the first phase is durable, part
+ * by part; after a crash the others are made again from what it left.
+ *
+ * Threads    the plan is constant.  A lane belongs to one worker at a time.
+ */
+#ifndef HANDLERS_PIPELINE_PIPELINE_H
+#define HANDLERS_PIPELINE_PIPELINE_H
+
+#include "base/clock.h"
+#include "handlers/input/input.h"
+#include "handlers/pipeline/stage.h"
+
+#include <stdatomic.h>
+
+struct expr_scratch;
+struct script_result;
+struct script_vm;
+
+/* ---- the plan ---- */
+
+struct plan {
+	struct arena arena;
+	struct input_plan *input;
+	int64_t chunk_bytes, memory_bytes;
+	unsigned workers;      /* lanes that the spec asks for; 0: as many as make sense */
+	struct stage **stages; /* in the order of the spec */
+	struct stage **turns;  /* in the order in which records reach them */
+	unsigned count;
+	struct stage_edge *takers; /* who takes from the input */
+	unsigned takers_count;
+	struct stretch *stretches; /* the first is the input's */
+	unsigned stretches_count;
+	struct stage **barriers; /* in the order of turns */
+	unsigned barriers_count;
+	bool one_lane;	    /* some stage before the first barrier wants records in order */
+	bool in_order;	    /* results of the first phase come in the order of the input */
+	bool has_state;	    /* stages of the first phase keep something beyond a part */
+	bool saves_parts;   /* results of a part in hand may be shown: all state is in its lane */
+	struct stage *last; /* which gives the results; NULL: the input does */
+};
+
+extern const struct param pipeline_params[];
+int pipeline_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan);
+void pipeline_plan_free(struct plan *plan);
+
+/* graph.c: who takes from whom, in which order, in which stretch.  Adds mistakes; false: stages
+ * cannot be planned. */
+bool graph_plan(struct plan *plan, struct mistakes *mistakes);
+
+/* ---- a run ---- */
+
+/* A record that failed, until the run has taken it. */
+struct failed_row {
+	const struct stage *stage; /* NULL: the input */
+	int64_t offset;		   /* of the row, in the input; -1: it was made by a barrier */
+	size_t within;		   /* of the mistake, in the row */
+	struct err err;
+};
+
+struct pipe_lane {
+	struct pipeline *pipeline;
+	unsigned number;
+	struct stage_lane *stages; /* [plan->count], by turn */
+	struct bundle *bundles;	   /* [plan->stretches_count] */
+	struct picks picks, results;
+	struct expr_scratch *scratch;
+	struct script_vm *vm; /* NULL until a stage needs it */
+
+	/* of the portion in hand */
+	struct portion *portion;
+	struct rows rows;
+	int64_t number_in;	  /* records before the bundle in hand: scripts see numbers */
+	bool over;		  /* all of it was pushed */
+	bool fed;		  /* lane 0: all portions were found */
+	int64_t taken, malformed; /* rows, since the end of the last part */
+	int64_t input_us, output_us;
+
+	/* what waits until the run takes it */
+	struct buf out;
+	int64_t out_count;
+	size_t told_bytes; /* of this part, since it was saved */
+	struct failed_row *failed;
+	size_t failed_count, failed_told, failed_room;
+	int64_t skipped;
+
+	/* parts that the next checkpoint covers */
+	uint64_t *covered;
+	size_t covered_count;
+	int64_t saved_us;   /* when the last one was made … */
+	size_t saved_bytes; /* … and its size */
+};
+
+struct pipeline {
+	const struct plan *plan;
+	struct run *run;
+	struct input *input;
+	struct pipe_lane *lanes;
+	unsigned lanes_count; /* that step */
+	unsigned lanes_kept;  /* that have a state: those of earlier attempts too */
+	enum pipeline_doing { DOING_INPUT, DOING_GATHER, DOING_GIVE } doing;
+	unsigned barrier;	    /* in hand */
+	void **gathered;	    /* [barriers]: what the barrier in hand has put together */
+	unsigned units;		    /* of the barrier in hand */
+	_Atomic unsigned next_unit; /* lanes claim them */
+	_Atomic bool satisfied;	    /* no stage wants more: set by any lane, read by all */
+	bool given_all;		    /* the barrier in hand has given all */
+	const char *dir;	    /* scratch, for what does not fit the memory; NULL: all will */
+	struct buf context;	    /* what scripts see as ctx; empty until one is loaded */
+	uint64_t seed;		    /* of hashes, the same in all attempts */
+	int64_t opened_us;
+};
+
+/* lane.c */
+int lane_open(struct pipe_lane *lane, struct pipeline *pipeline, unsigned number, struct err *err);
+void lane_close(struct pipe_lane *lane);
+enum step lane_step(struct pipe_lane *lane, struct err *err);
+/* Pushes the picks that the takers of a stretch's source have got through all stages. */
+int lane_push(struct pipe_lane *lane, struct bundle *bundle, struct err *err);
+int lane_deliver(struct pipe_lane *lane, struct bundle *bundle, const struct stage_edge *to,
+		 unsigned count, struct picks *picks, struct err *err);
+/* Hands results and failures to the run: RUN_OK, RUN_FULL or RUN_ERROR. */
+enum run_answer lane_tell(struct pipe_lane *lane, struct part *part, struct err *err);
+
+/* lane_state.c: what is saved with parts. */
+int lane_save(struct pipe_lane *lane, struct buf *blob, struct err *err);
+int lane_load(struct pipe_lane *lane, const void *blob, size_t len, struct err *err);
+bool state_seed(const void *blob, size_t len, uint64_t *ret_seed);
+enum run_answer lane_resume(struct pipe_lane *lane, struct err *err); /* the portion in hand */
+int lane_row_text(void *lane, size_t row, struct buf *into);
+
+/* The place of the bundle in hand among all records of the job; rows count on from it. */
+uint64_t lane_sequence(const struct pipe_lane *lane);
+
+/* lane_script.c.  *err of a call: the record fails. */
+int lane_script_load(struct pipe_lane *lane, const struct script *script, unsigned *ret_slot,
+		     struct err *err);
+int lane_script_call(struct pipe_lane *lane, unsigned slot, struct bundle *bundle, uint32_t row,
+		     const struct value *extra, struct script_result *ret_result, struct err *err);
+/* The record is what a script has made of it. */
+int record_become(struct bundle *bundle, uint32_t row, const struct value *value, struct err *err);
+
+/* fail.c */
+int lane_malformed(struct pipe_lane *lane, struct err *err); /* rows with a mistake */
+int lane_result_failed(struct pipe_lane *lane, struct bundle *bundle, uint32_t row,
+		       const struct err *why, struct err *err);
+enum run_answer lane_failed_tell(struct pipe_lane *lane, struct part *part);
+
+/* give.c: barrier i in a phase of its own. */
+int barrier_gather(struct pipeline *pipeline, unsigned barrier, unsigned *ret_lanes,
+		   struct err *err);
+enum step barrier_unit_step(struct pipeline *pipeline, unsigned barrier, struct err *err);
+enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct err *err);
+
+/* account.c */
+void account_part(struct pipe_lane *lane, struct part *part);
+int account_summary(struct pipeline *pipeline, struct err *err);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* stages.c - all verbs: one declaration, one line in the table, one or more members. */
+#include "handlers/pipeline/stage.h"
+
+#include "base/limits.h"
+
+extern const struct stage_kind branch_stage, distinct_stage, drop_stage, filter_stage,
+	flat_map_stage, limit_stage, map_stage, merge_stage, reduce_stage, rename_stage,
+	sample_stage, select_stage, set_stage, skip_stage, tee_stage, validate_stage;
+
+const struct stage_kind *const stage_kinds[] = {
+	&branch_stage,
+	&distinct_stage,
+	&drop_stage,
+	&filter_stage,
+	&flat_map_stage,
+	&limit_stage,
+	&map_stage,
+	&merge_stage,
+	&reduce_stage,
+	&rename_stage,
+	&sample_stage,
+	&select_stage,
+	&set_stage,
+	&skip_stage,
+	&tee_stage,
+	&validate_stage,
+	NULL,
+};
+
+static const char *const on_error_names[] = {"fail", "skip", "dead_letter", NULL};
+static const char *const match_names[] = {"first", "all", NULL};
+
+/* clang-format off */
+static const struct param name_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX, .summary = "The name of a stage"},
+	{0},
+};
+
+static const struct param path_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX,
+	 .summary = "A member: its name, a.b inside an object, or a JSON pointer"},
+	{0},
+};
+
+static const struct param text_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .summary = "An expression"},
+	{0},
+};
+
+static const struct param value_element[] = {
+	{.kind = PARAM_ANY, .summary = "A string is an expression, all else is itself"},
+	{0},
+};
+
+static const struct param line_element[] = {
+	{.kind = PARAM_TEXT, .summary = "A line of Lua"},
+	{0},
+};
+
+static const struct param names_form = {
+	.kind = PARAM_ARRAY, .members = name_element, .min = 1, .max = PIPELINE_STAGES_MAX,
+	.summary = "The names of several stages",
+};
+
+static const struct param paths_form = {
+	.kind = PARAM_ARRAY, .members = path_element, .min = 1, .max = PIPELINE_WRITTEN_MAX,
+	.summary = "Several members",
+};
+
+static const struct param lines_form = {
+	.kind = PARAM_ARRAY, .members = line_element, .min = 1, .summary = "The lines of a script",
+};
+
+static const struct param projection_form = {
+	.kind = PARAM_MAP, .members = text_element, .min = 1, .max = CSV_COLUMNS_MAX,
+	.summary = "Names and the expressions that they stand for",
+};
+
+static const struct param lua_params[] = {
+	{.name = "lua", .kind = PARAM_TEXT, .otherwise = &lines_form, .required = true,
+	 .summary = "A script over the record r that returns true or not"},
+	{0},
+};
+
+static const struct param lua_form = {
+	.kind = PARAM_OBJECT, .members = lua_params, .summary = "The same in Lua",
+};
+
+static const struct param replace_params[] = {
+	{.name = "replace", .kind = PARAM_TEXT, .otherwise = &lines_form, .required = true,
+	 .summary = "A script over the record r and the mistake err: the record in its place"},
+	{0},
+};
+
+static const struct param replace_form = {
+	.kind = PARAM_OBJECT, .members = replace_params, .summary = "Another record in its place",
+};
+
+static const struct param arm_params[] = {
+	{.name = "when", .kind = PARAM_TEXT, .min = 1, .max = EXPR_BYTES_MAX,
+	 .summary = "An expression; without it all records match"},
+	{.name = "to", .kind = PARAM_TEXT, .required = true, .min = 1, .max = NAME_BYTES_MAX,
+	 .summary = "The name of the stage that takes them"},
+	{0},
+};
+
+static const struct param arm_element[] = {
+	{.kind = PARAM_OBJECT, .members = arm_params, .summary = "An arm of the branch"},
+	{0},
+};
+
+static const struct param sample_params[] = {
+	{.name = "rate", .kind = PARAM_NUMBER, .required = true, .min = 0, .max = 1,
+	 .summary = "The share that goes on"},
+	{.name = "seed", .kind = PARAM_INT, .preset = "0", .summary = "Another one, another sample"},
+	{0},
+};
+
+static const struct param group_element[] = {
+	{.kind = PARAM_ANY, .summary = "A member, or {\"name\": \"expression\"}"},
+	{0},
+};
+
+static const struct param reduce_params[] = {
+	{.name = "group_by", .kind = PARAM_ARRAY, .members = group_element, .max = CSV_COLUMNS_MAX,
+	 .summary = "What records of one group have in common; without it all are one group"},
+	{.name = "aggregates", .kind = PARAM_MAP, .members = text_element, .max = CSV_COLUMNS_MAX,
+	 .summary = "What is said of each group: count, sum(value), p95(ms), …"},
+	{.name = "sort", .kind = PARAM_ARRAY, .members = path_element, .max = CSV_COLUMNS_MAX,
+	 .summary = "Order of the groups: members, \"-name\" the other way round; else by key"},
+	{.name = "limit", .kind = PARAM_INT, .min = 1, .max = 1e15, .summary = "Only the first groups"},
+	{0},
+};
+
+static const struct param text_form = {
+	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &paths_form,
+	.summary = "The member by which records are the same",
+};
+
+const struct param stage_params[] = {
+	/* of every stage */
+	{.name = "name", .kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX,
+	 .summary = "By which other stages and the summary call it"},
+	{.name = "from", .kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX, .otherwise = &names_form,
+	 .summary = "The stage whose records it takes, or \"input\"; by default the one before it"},
+	{.name = "on_error", .kind = PARAM_CHOICE, .choices = on_error_names, .preset = "\"fail\"",
+	 .otherwise = &replace_form,
+	 .summary = "A record that fails fails the job, or is counted, or counted and listed"},
+	{.name = "workers", .kind = PARAM_LATER, .summary = "Places at which it works"},
+	{.name = "buffer", .kind = PARAM_LATER, .summary = "Records that may wait for it"},
+	{.name = "timeout", .kind = PARAM_LATER, .summary = "For one record"},
+	{.name = "retry", .kind = PARAM_LATER, .summary = "How failed records are repeated"},
+
+	/* verbs */
+	{.name = "validate", .kind = PARAM_ANY,
+	 .summary = "A JSON Schema (2020-12) that records have to meet"},
+	{.name = "set", .kind = PARAM_MAP, .members = value_element, .min = 1, .max = PIPELINE_WRITTEN_MAX,
+	 .summary = "Members and the expressions that they become, one after the other"},
+	{.name = "filter", .kind = PARAM_TEXT, .min = 1, .max = EXPR_BYTES_MAX, .otherwise = &lua_form,
+	 .summary = "An expression; records for which it is true go on"},
+	{.name = "map", .kind = PARAM_TEXT, .min = 1, .otherwise = &lines_form,
+	 .summary = "A script over the record r: what it returns, or the changed r"},
+	{.name = "flat_map", .kind = PARAM_TEXT, .min = 1, .otherwise = &lines_form,
+	 .summary = "The same with emit(record), any number of times"},
+	{.name = "drop", .kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &paths_form,
+	 .summary = "Members that go"},
+	{.name = "rename", .kind = PARAM_MAP, .members = name_element, .min = 1, .max = PIPELINE_WRITTEN_MAX / 2,
+	 .summary = "Members and their new names; they keep their places"},
+	{.name = "select", .kind = PARAM_ARRAY, .members = path_element, .min = 1, .max = CSV_COLUMNS_MAX,
+	 .otherwise = &projection_form, .summary = "The members that stay, in this order"},
+	{.name = "limit", .kind = PARAM_INT, .min = 0, .max = 1e15, .summary = "The first records only"},
+	{.name = "skip", .kind = PARAM_INT, .min = 0, .max = 1e15, .summary = "All but the first records"},
+	{.name = "sample", .kind = PARAM_OBJECT, .members = sample_params,
+	 .summary = "Some records, by chance"},
+	{.name = "distinct", .kind = PARAM_BOOL, .otherwise = &text_form,
+	 .summary = "The first of those that are the same: as a whole, or in these members"},
+	{.name = "branch", .kind = PARAM_ARRAY, .members = arm_element, .min = 1, .max = PIPELINE_STAGES_MAX,
+	 .summary = "Each record goes where it matches; one that matches nowhere is filtered"},
+	{.name = "match", .kind = PARAM_CHOICE, .choices = match_names, .preset = "\"first\"",
+	 .summary = "Of branch: the first arm that matches, or all of them"},
+	{.name = "tee", .kind = PARAM_ARRAY, .members = name_element, .min = 1, .max = PIPELINE_STAGES_MAX,
+	 .summary = "These stages get a copy of each record"},
+	{.name = "merge", .kind = PARAM_ARRAY, .members = name_element, .min = 1, .max = PIPELINE_STAGES_MAX,
+	 .summary = "Takes the records of these stages, in the order of the input"},
+	{.name = "reduce", .kind = PARAM_OBJECT, .members = reduce_params,
+	 .summary = "Groups, and what is to be said of each"},
+	{.name = "sort", .kind = PARAM_LATER, .summary = "Records in order"},
+	{.name = "top", .kind = PARAM_LATER, .summary = "The first of an order"},
+	{.name = "batch", .kind = PARAM_LATER, .summary = "So many records become one array"},
+	{.name = "unbatch", .kind = PARAM_LATER, .summary = "The elements of an array become records"},
+	{.name = "join", .kind = PARAM_LATER, .summary = "Members of a table by a key"},
+	{.name = "window", .kind = PARAM_LATER, .summary = "Aggregates over windows"},
+	{.name = "rate_limit", .kind = PARAM_LATER, .summary = "At most so many records a second"},
+	{.name = "fetch", .kind = PARAM_LATER, .summary = "Asks a URL for each record"},
+	{.name = "sink", .kind = PARAM_LATER, .summary = "Posts records to a URL, or writes a file"},
+	{0},
+};
+/* clang-format on */

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Pipelines over HTTP: results, what failed, the summary, mistakes of a spec."""
+
+RECORDS = [{"id": 1, "value": 5, "category": "A"}, {"id": 2, "value": -3, "category": "B"},
+           {"id": 3, "value": 7, "category": "A"}, {"value": 1, "category": "A"},
+           {"id": 5, "value": 2, "category": "B"}]
+
+STAGES = [{"name": "check", "on_error": "dead_letter",
+           "validate": {"required": ["id"], "properties": {"value": {"minimum": 0}}}},
+          {"set": {"value_squared": "value * value"}},
+          {"filter": "category == 'A'"},
+          {"map": "r.label = r.category:lower()"}]
+
+
+def pipeline(*stages, items=None, **more):
+    return {"input": {"items": RECORDS if items is None else items}, "stages": list(stages), **more}
+
+
+def flow(job):
+    """Of each stage what came, went on, failed and was filtered."""
+    assert job["summary"]["adds_up"]
+    return [(s["stage"], s["in"], s["out"], s["failed"], s["filtered"])
+            for s in job["summary"]["stages"]]
+
+
+def test_records_go_through_stages(jobs):
+    """Validated, changed, filtered, mapped; every record is accounted for."""
+    job = jobs.run("pipeline", pipeline(*STAGES))
+    assert job["state"] == "completed"
+    assert jobs.results(job["id"]) == [
+        {"id": 1, "value": 5, "category": "A", "value_squared": 25, "label": "a"},
+        {"id": 3, "value": 7, "category": "A", "value_squared": 49, "label": "a"}]
+    assert flow(job) == [("check", 5, 3, 2, 0), ("stages[1]", 3, 3, 0, 0), ("stages[2]", 3, 2, 0, 1),
+                         ("stages[3]", 2, 2, 0, 0)]
+    assert job["counts"] == {"items": 2, "failed": 2}
+
+
+def test_failed_records_are_listed_with_their_place(jobs):
+    """Line and byte of the record in the input, and which stage it failed in."""
+    job = jobs.run("pipeline", pipeline(*STAGES))
+    errors = jobs.get(f"/v1/jobs/{job['id']}/errors").lines()
+    assert [(e["stage"], e["line"], e["error"]["type"]) for e in errors] == [
+        ("check", 2, "invalid-record"), ("check", 4, "invalid-record")]
+    assert "/value" in errors[0]["error"]["detail"] and "id" in errors[1]["error"]["detail"]
+
+
+def test_groups_flow_on(jobs):
+    """What a reduce gives goes through the stages behind it, by key."""
+    job = jobs.run("pipeline", pipeline(
+        {"reduce": {"group_by": ["category"], "aggregates": {"n": "count", "total": "sum(value)"}}},
+        {"set": {"mean": "total / n"}}))
+    assert jobs.results(job["id"]) == [{"category": "A", "n": 3, "total": 13, "mean": 13 / 3},
+                                       {"category": "B", "n": 2, "total": -1, "mean": -0.5}]
+
+
+def test_a_failing_record_fails_the_job_by_default(jobs):
+    """At once, with its stage and line; the same record would fail each attempt."""
+    job = jobs.run("pipeline", pipeline({"name": "calc", "set": {"x": "value / (id - 3)"}}))
+    assert job["state"] == "failed" and job["attempt"] == 1
+    assert job["error"]["type"] == "invalid-record"
+    assert job["error"]["detail"].startswith("calc: division by zero (line 3")
+
+
+def test_errors_are_skipped_or_replaced(jobs):
+    """skip counts them; a script may put another record in place."""
+    job = jobs.run("pipeline", pipeline({"set": {"x": "1 // (id - 3)"}, "on_error": "skip"}))
+    assert flow(job) == [("stages[0]", 5, 4, 1, 0)]
+    assert job["counts"] == {"items": 4, "failed": 1}
+    assert jobs.get(f"/v1/jobs/{job['id']}/errors").lines() == []
+    job = jobs.run("pipeline", pipeline(
+        {"filter": "id == 3"},
+        {"set": {"x": "1 // (id - 3)"}, "on_error": {"replace": "return {id = r.id, why = err}"}}))
+    assert jobs.results(job["id"]) == [{"id": 3, "why": "division by zero"}]
+
+
+def test_a_files_records_come_in_order(jobs):
+    """30,000 records in parts of 16 KiB, on two lanes, as one lane would give them."""
+    lines = b"".join(b'{"n":%d}\n' % n for n in range(30000))
+    assert jobs.ask("PUT", "/v1/files/n.ndjson", lines).status == 201
+    for workers in (1, 2, 7):
+        spec = {"input": {"file": "n.ndjson"}, "chunk_size": "16KiB", "workers": workers,
+                "stages": [{"filter": "n % 3 == 0"}, {"set": {"m": "n // 3"}}]}
+        job = jobs.run("pipeline", spec)
+        assert job["state"] == "completed", job
+        assert [r["m"] for r in jobs.results(job["id"])] == list(range(10000))
+
+
+def test_mistakes_come_at_once(jobs):
+    """A verb, an expression, a script, a name: each with its place."""
+    answer = jobs.post("/v1/jobs", {"type": "pipeline", "spec": pipeline(
+        {"fliter": "a"}, {"set": {"x": "value +"}}, {"map": "r.t = price * r.qty"},
+        {"from": "nowhere", "limit": 1})})
+    assert answer.status == 422
+    assert answer.pointers == ["/spec/stages/0/fliter", "/spec/stages/1/set/x",
+                                 "/spec/stages/2/map"]
+    assert answer.json()["errors"][0]["hint"] == "filter"
+
+
+def test_what_is_not_built_says_so(jobs):
+    """Members of the contract are refused, never ignored."""
+    answer = jobs.post("/v1/jobs", {"type": "pipeline", "spec": pipeline({"window": {"size": 5}})})
+    assert answer.status == 422
+    assert answer.problem == "not-implemented"
