@@ -266,6 +266,10 @@ enum {
 	MAPREDUCE_CHUNK_MIN       = 64 * 1024,        /* smaller ones cost more than they hold */
 	MAPREDUCE_CHUNK_MAX       = 1024 * 1024 * 1024, /* larger ones leave lanes idle at the end */
 	MAPREDUCE_LANES_MAX       = 62,               /* LANES_MAX, without the input's own */
+	MAPREDUCE_KEYS_MAX        = 64,               /* of a group, or to sort by: more are a table */
+	MAPREDUCE_OUT_BYTES       = 256 * 1024,       /* of items, handed over at once … */
+	MAPREDUCE_OUT_SAVE_BYTES  = 2 * 1024 * 1024,  /* … and shown: a crash repeats that much of telling */
+	MAPREDUCE_LISTED_MAX      = 1000,             /* bad records of one chunk; the rest is counted */
 	MAPREDUCE_STEP_US         = 5 * 1000,         /* a step: short enough for fairness, long enough to pay */
 	MAPREDUCE_SAVE_MS         = 1500,             /* between checkpoints of a lane: with the commit, 2 s are repeated */
 	RANGE_SLICE_NUMBERS       = 1 << 20,          /* a kernel's one call: 2^20 squares fit 128 bits */

@@ -184,6 +184,10 @@ enum run_answer run_item_failed(struct run *run, unsigned lane, struct part *par
 /* The same for many that are counted and not listed. */
 void run_items_failed(struct run *run, struct part *part, int64_t count);
 
+/* How many good ones there were beside them, where items are something else (groups, one value):
+ * what a share in `max_failed` is of.  In the last phase; the last call counts. */
+void run_good(struct run *run, int64_t count);
+
 /* Adds to the counters of the job, numbered from 0, as many as the first call says: they move
  * when what the part told is shown, and are as durable.  After a crash nothing is counted twice. */
 void run_count(struct run *run, struct part *part, const int64_t *counts, unsigned count);

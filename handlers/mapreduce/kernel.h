@@ -68,10 +68,18 @@ struct kernel_batch {
 	void *ctx;
 };
 
+/* The states of all lanes, and where there is room for what does not fit memory. */
+struct kernel_gather {
+	void **states;
+	unsigned count;
+	const char *dir;
+};
+
 struct kernel {
 	const char *name, *summary;
 	const char *const *members; /* of `map`, ended by NULL */
 	unsigned food;		    /* of enum kernel_food */
+	bool uses_disk;		    /* lanes get a folder for what does not fit memory */
 
 	/* NULL: a mistake was added, or no memory.  Optional: then there is no plan. */
 	void *(*plan)(struct kernel_planner *planner);
@@ -95,12 +103,13 @@ struct kernel {
 	int (*merge)(void *into, const void *from, struct err *err); /* a value … */
 
 	/* … or items: */
-	int (*gather)(const void *plan, void **states, unsigned count, void **ret_gathered,
+	int (*gather)(const void *plan, const struct kernel_gather *options, void **ret_gathered,
 		      unsigned *ret_divisions, struct err *err);
 	void (*gathered_free)(void *gathered);
 	int (*division)(void *gathered, unsigned number, struct err *err);
 	/* 1: an item was added to `item`; 0: there are no more. */
 	int (*next)(void *gathered, struct buf *item, struct err *err);
+	bool (*has_items)(const void *plan); /* NULL: by `next` */
 
 	/* Members of the summary, from the merged state or from what was gathered. */
 	int (*tell)(const void *plan, void *merged, struct json_out *out, struct err *err);

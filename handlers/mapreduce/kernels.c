@@ -1,22 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /* kernels.c - every kernel: one declaration and one line, sorted by name.
  *
- * Two of one name read different inputs.
+ * Of two of one name the first that can read the input is taken.
  */
 #include "handlers/mapreduce/kernel.h"
 
 #include <string.h>
 
+extern const struct kernel kernel_count, kernel_range_count;
+extern const struct kernel kernel_distinct;
+extern const struct kernel kernel_group_by;
+extern const struct kernel kernel_histogram;
 extern const struct kernel kernel_primes;
-extern const struct kernel kernel_range_count;
-extern const struct kernel kernel_range_squares;
-extern const struct kernel kernel_range_sum;
+extern const struct kernel kernel_squares, kernel_range_squares;
+extern const struct kernel kernel_stats;
+extern const struct kernel kernel_sum, kernel_range_sum;
+extern const struct kernel kernel_words;
 
 static const struct kernel *const kernels[] = {
-	&kernel_range_count, &kernel_primes, &kernel_range_sum, &kernel_range_squares, NULL,
+	&kernel_range_count,
+	&kernel_count,
+	&kernel_primes,
+	&kernel_distinct,
+	&kernel_group_by,
+	&kernel_histogram,
+	&kernel_stats,
+	&kernel_range_sum,
+	&kernel_sum,
+	&kernel_range_squares,
+	&kernel_squares,
+	&kernel_words,
+	NULL,
 };
 
-const char *const kernel_names[] = {"count", "count_primes", "sum", "sum_of_squares", NULL};
+const char *const kernel_names[] = {
+	"count", "count_primes", "distinct",	   "group_by",	 "histogram",
+	"stats", "sum",		 "sum_of_squares", "word_count", NULL,
+};
 
 const struct kernel *kernel_find(const char *name, unsigned food)
 {

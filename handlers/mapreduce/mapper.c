@@ -10,6 +10,7 @@
 #include "handlers/mapreduce/mapper.h"
 
 #include "base/clock.h"
+#include "base/expr/expr.h"
 #include "base/limits.h"
 #include "handlers/mapreduce/mapreduce.h"
 #include "handlers/mapreduce/plan.h"
@@ -18,33 +19,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	COVERED_FIRST = 64,
-	BLOB_VERSION = 1,
-	SEQUENCE_SHIFT = 40, /* records of one chunk: no chunk has 2^40 of them */
-};
+enum { NUMBERS_FIRST = 64, BLOB_VERSION = 2 };
 
-/* Before the kernel's bytes in a checkpoint. */
+/* Before the kernel's bytes in a checkpoint; behind it stand the numbers of parts with
+ * failures. */
 struct blob_head {
-	uint32_t version, reserved;
+	uint32_t version, parts;
 	uint64_t seed;
 	struct map_counts counts;
 };
 
-int mapper_init(struct mapper *mapper, const struct mapreduce *job, unsigned lane, struct err *err)
+/* ---- making ---- */
+
+static void *state_new(const struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct kernel_lane options = {
 		.plan = job->plan->kernel_plan,
 		.lane = lane,
 		.lanes = job->mappers_count,
 		.memory_bytes = job->plan->memory_bytes / job->mappers_count,
+		.dir = job->dir,
 		.seed = job->seed,
 	};
 
+	return job->plan->kernel->lane_new(&options, err);
+}
+
+int mapper_init(struct mapper *mapper, const struct mapreduce *job, unsigned lane, struct err *err)
+{
 	buf_init(&mapper->blob, MAPREDUCE_BLOB_BYTES_MAX);
 	mapper->saved_ms = clock_ms();
-	mapper->state = job->plan->kernel->lane_new(&options, err);
-	return mapper->state ? 0 : -1;
+	mapper->state = state_new(job, lane, err);
+	if (!mapper->state)
+		return -1;
+	mapper->pick = malloc(ROWS_MAX * sizeof(*mapper->pick));
+	mapper->scratch = expr_scratch_new();
+	if (!mapper->pick || !mapper->scratch)
+		return err_set(err, ERR_NO_MEMORY, "no memory for a lane");
+	return 0;
 }
 
 void mapper_done(struct mapper *mapper, const struct mapreduce *job)
@@ -52,8 +64,29 @@ void mapper_done(struct mapper *mapper, const struct mapreduce *job)
 	portion_close(mapper->chunk);
 	if (mapper->state)
 		job->plan->kernel->lane_free(mapper->state);
-	free(mapper->covered);
+	if (mapper->other)
+		job->plan->kernel->lane_free(mapper->other);
+	expr_scratch_free(mapper->scratch);
+	free(mapper->pick);
+	free(mapper->untold);
+	free(mapper->covered.at);
+	free(mapper->with_failures.at);
 	buf_done(&mapper->blob);
+}
+
+int numbers_add(struct part_numbers *numbers, uint64_t number, struct err *err)
+{
+	if (numbers->count == numbers->room) {
+		size_t room = MAX(2 * numbers->room, (size_t)NUMBERS_FIRST);
+		uint64_t *grown = realloc(numbers->at, room * sizeof(*grown));
+
+		if (!grown)
+			return err_set(err, ERR_NO_MEMORY, "no memory for a checkpoint");
+		numbers->at = grown;
+		numbers->room = room;
+	}
+	numbers->at[numbers->count++] = number;
+	return 0;
 }
 
 /* ---- checkpoints ---- */
@@ -62,15 +95,33 @@ int mapper_load(struct mapper *mapper, struct mapreduce *job, const char *blob, 
 		struct err *err)
 {
 	struct blob_head head;
+	uint64_t number;
 
 	if (len < sizeof(head))
 		return err_set(err, ERR_IO, "a checkpoint of %zu bytes is none", len);
 	memcpy(&head, blob, sizeof(head));
-	if (head.version != BLOB_VERSION)
+	blob += sizeof(head);
+	len -= sizeof(head);
+	if (head.version != BLOB_VERSION || head.parts > len / sizeof(number))
 		return err_set(err, ERR_IO, "the checkpoint is of another version: %u",
 			       head.version);
 	mapper->counts = head.counts;
-	return job->plan->kernel->load(mapper->state, blob + sizeof(head), len - sizeof(head), err);
+	for (; head.parts > 0; head.parts--) {
+		memcpy(&number, blob, sizeof(number));
+		blob += sizeof(number);
+		len -= sizeof(number);
+		if (numbers_add(&mapper->with_failures, number, err))
+			return -1;
+	}
+	return job->plan->kernel->load(mapper->state, blob, len, err);
+}
+
+uint64_t checkpoint_seed(const char *blob, size_t len)
+{
+	struct blob_head head = {0};
+
+	memcpy(&head, blob, MIN(len, sizeof(head)));
+	return head.seed;
 }
 
 /* STEP_MORE: made, or there is nothing to be kept; STEP_WAIT: the house is behind. */
@@ -78,22 +129,32 @@ static enum step checkpoint(struct mapreduce *job, unsigned lane, struct err *er
 {
 	struct mapper *mapper = job->mappers[lane];
 	struct blob_head head = {
-		.version = BLOB_VERSION, .seed = job->seed, .counts = mapper->counts};
+		.version = BLOB_VERSION,
+		.parts = (uint32_t)mapper->with_failures.count,
+		.seed = job->seed,
+		.counts = mapper->counts,
+	};
+	int rc;
 
-	if (mapper->covered_count == 0)
+	if (mapper->covered.count == 0)
 		return STEP_MORE;
 	buf_clear(&mapper->blob);
 	buf_add(&mapper->blob, &head, sizeof(head));
-	if (job->plan->kernel->save(mapper->state, &mapper->blob, err))
+	if (head.parts > 0)
+		buf_add(&mapper->blob, mapper->with_failures.at, head.parts * sizeof(uint64_t));
+	run_block_begin(job->run);
+	rc = job->plan->kernel->save(mapper->state, &mapper->blob, err);
+	run_block_end(job->run);
+	if (rc)
 		return STEP_FAIL;
 	if (!buf_ok(&mapper->blob)) {
 		err_set(err, ERR_NO_MEMORY, "no memory for a checkpoint");
 		return STEP_FAIL;
 	}
-	if (run_checkpoint(job->run, lane, mapper->blob.data, mapper->blob.len, mapper->covered,
-			   mapper->covered_count) == RUN_FULL)
+	if (run_checkpoint(job->run, lane, mapper->blob.data, mapper->blob.len, mapper->covered.at,
+			   mapper->covered.count) == RUN_FULL)
 		return STEP_WAIT;
-	mapper->covered_count = 0;
+	mapper->covered.count = 0;
 	mapper->saved_ms = clock_ms();
 	return STEP_MORE;
 }
@@ -101,23 +162,24 @@ static enum step checkpoint(struct mapreduce *job, unsigned lane, struct err *er
 /* The chunk is added to the end. */
 static int cover(struct mapper *mapper, struct err *err)
 {
-	if (mapper->covered_count == mapper->covered_room) {
-		size_t room = mapper->covered_room ? 2 * mapper->covered_room : COVERED_FIRST;
-		uint64_t *grown = realloc(mapper->covered, room * sizeof(*grown));
+	uint64_t number = portion_part(mapper->chunk)->number;
 
-		if (!grown)
-			return err_set(err, ERR_NO_MEMORY, "no memory for a checkpoint");
-		mapper->covered = grown;
-		mapper->covered_room = room;
-	}
-	mapper->covered[mapper->covered_count++] = portion_part(mapper->chunk)->number;
+	if (numbers_add(&mapper->covered, number, err) ||
+	    (mapper->has_failed && !mapper->again &&
+	     numbers_add(&mapper->with_failures, number, err)))
+		return -1;
 	portion_close(mapper->chunk);
 	mapper->chunk = NULL;
-	mapper->counts.chunks++;
+	mapper->counts.chunks += !mapper->again;
 	return 0;
 }
 
 /* ---- adding ---- */
+
+static void *state_of(struct mapper *mapper)
+{
+	return mapper->again ? mapper->other : mapper->state;
+}
 
 /* What the kernel has outgrown goes to the disk. */
 static int relieve(struct mapreduce *job, struct mapper *mapper, struct err *err)
@@ -125,10 +187,10 @@ static int relieve(struct mapreduce *job, struct mapper *mapper, struct err *err
 	const struct kernel *kernel = job->plan->kernel;
 	int rc;
 
-	if (!kernel->is_full || !kernel->is_full(mapper->state))
+	if (!kernel->is_full || !kernel->is_full(state_of(mapper)))
 		return 0;
 	run_block_begin(job->run);
-	rc = kernel->spill(mapper->state, err);
+	rc = kernel->spill(state_of(mapper), err);
 	run_block_end(job->run);
 	return rc;
 }
@@ -156,25 +218,7 @@ static enum run_answer bytes_add(struct mapreduce *job, struct mapper *mapper, s
 	size_t len;
 	enum run_answer answer = input_bytes(mapper->chunk, &bytes, &len, err);
 
-	if (answer == RUN_OK && (job->plan->kernel->add_bytes(mapper->state, bytes, len, err) ||
-				 relieve(job, mapper, err)))
-		return RUN_ERROR;
-	return answer;
-}
-
-static enum run_answer rows_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
-{
-	uint64_t number = portion_part(mapper->chunk)->number;
-	struct rows rows;
-	struct kernel_batch batch = {.rows = &rows,
-				     .sequence = number << SEQUENCE_SHIFT | (uint64_t)mapper->rows};
-	enum run_answer answer = input_rows(mapper->chunk, &rows, err);
-
-	if (answer != RUN_OK)
-		return answer;
-	mapper->rows += (int64_t)rows.count;
-	mapper->counts.records += (int64_t)rows.count;
-	if (job->plan->kernel->add_rows(mapper->state, &batch, err) || relieve(job, mapper, err))
+	if (answer == RUN_OK && job->plan->kernel->add_bytes(mapper->state, bytes, len, err))
 		return RUN_ERROR;
 	return answer;
 }
@@ -188,30 +232,57 @@ static enum run_answer slice_add(struct mapreduce *job, struct mapper *mapper, s
 	if (job->plan->kernel->food & KERNEL_RANGE)
 		return range_add(job, mapper, err);
 	answer = job->plan->kernel->food & KERNEL_BYTES ? bytes_add(job, mapper, err)
-							: rows_add(job, mapper, err);
+							: records_add(job, mapper, err);
+	if (answer == RUN_OK && relieve(job, mapper, err))
+		return RUN_ERROR;
 	mark = portion_mark(mapper->chunk);
-	mapper->counts.bytes += mark - mapper->mark;
+	if (!mapper->again)
+		mapper->counts.bytes += mark - mapper->mark;
 	mapper->mark = mark;
 	return answer;
 }
 
 /* ---- the step ---- */
 
+/* Does some lane have this chunk already, but for its bad records? */
+static bool has_part(const struct mapreduce *job, uint64_t number)
+{
+	for (size_t i = 0; i < job->left_failures.count; i++)
+		if (job->left_failures.at[i] == number)
+			return true;
+	return false;
+}
+
+static enum step chunk_begin(struct mapreduce *job, unsigned lane, struct err *err)
+{
+	struct mapper *mapper = job->mappers[lane];
+	struct input_range range;
+
+	mapper->rows = 0;
+	mapper->mark = portion_mark(mapper->chunk);
+	mapper->has_failed = false;
+	mapper->listed = 0;
+	mapper->again = has_part(job, portion_part(mapper->chunk)->number);
+	if (portion_range(mapper->chunk, &range))
+		mapper->rest = (struct number_run){
+			.from = range.first, .step = range.step, .count = range.count};
+	if (!mapper->again)
+		return STEP_MORE;
+	if (mapper->other)
+		job->plan->kernel->lane_free(mapper->other);
+	mapper->other = state_new(job, MAPREDUCE_LANES_MAX + lane, err);
+	return mapper->other ? STEP_MORE : STEP_FAIL;
+}
+
 /* Claims a chunk; STEP_MORE: there is one. */
 static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct mapper *mapper = job->mappers[lane];
-	struct input_range range;
 	enum step step;
 
 	switch (input_next(job->input, lane, &mapper->chunk, err)) {
 	case RUN_OK:
-		mapper->rows = 0;
-		mapper->mark = portion_mark(mapper->chunk);
-		if (portion_range(mapper->chunk, &range))
-			mapper->rest = (struct number_run){
-				.from = range.first, .step = range.step, .count = range.count};
-		return STEP_MORE;
+		return chunk_begin(job, lane, err);
 	case RUN_END:
 		return STEP_DONE;
 	case RUN_ERROR:
@@ -219,7 +290,7 @@ static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 	default:
 		break;
 	}
-	if (mapper->covered_count == 0 || !atomic_load(&job->all_found))
+	if (mapper->covered.count == 0 || !atomic_load(&job->all_found))
 		return STEP_WAIT;
 	step = checkpoint(job, lane, err);
 	return step == STEP_MORE ? claim(job, lane, err) : step;
@@ -255,6 +326,8 @@ static enum step map(struct mapreduce *job, unsigned lane, struct err *err)
 
 		if (step != STEP_MORE)
 			return step;
+		if (records_tell(job, mapper, lane) == RUN_FULL)
+			return STEP_WAIT;
 		answer = slice_add(job, mapper, err);
 		if (answer == RUN_ERROR || (answer == RUN_END && cover(mapper, err)))
 			return STEP_FAIL;

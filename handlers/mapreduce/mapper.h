@@ -6,6 +6,10 @@
  * again: so a chunk is finished only by the checkpoint that covers it, and that is made every
  * MAPREDUCE_SAVE_MS, and when there is nothing else to do.
  *
+ * A chunk with bad records is in the state without them, and a failed part.  Its number is kept:
+ * when failed parts are retried it is read again, so that its bad records are told again, but
+ * into a state that is thrown away.
+ *
  * Threads    a mapper is one lane's; what it counted is read when no lane steps.
  * Ownership  the job's.
  */
@@ -15,34 +19,71 @@
 #include "handlers/input/input.h"
 #include "handlers/mapreduce/kernel.h"
 
+struct expr_scratch;
 struct mapreduce;
 
 /* What a lane did, in all attempts: part of its checkpoint. */
 struct map_counts {
-	int64_t records, bytes, cpu_us, chunks;
+	int64_t records, filtered, failed, bytes, cpu_us, chunks;
+};
+
+/* Numbers of parts. */
+struct part_numbers {
+	uint64_t *at;
+	size_t count, room;
+};
+
+/* A bad record that has not been told yet: the house was behind. */
+struct untold {
+	int64_t offset, within; /* of the record, and inside it */
+	struct err err;
 };
 
 struct mapper {
-	void *state;		/* the kernel's */
-	struct portion *chunk;	/* NULL: none is claimed */
-	struct number_run rest; /* of a chunk of a range: what is still to be added */
-	int64_t rows;		/* of the chunk, so far */
-	int64_t mark;		/* of the chunk: where it was when bytes were counted last */
-	uint64_t *covered;	/* numbers of parts that are added, and not in a checkpoint yet */
-	size_t covered_count, covered_room;
-	int64_t saved_ms; /* the last checkpoint */
+	void *state;		     /* the kernel's */
+	void *other;		     /* in its place while a chunk is in it already */
+	struct portion *chunk;	     /* NULL: none is claimed */
+	struct number_run rest;	     /* of a chunk of a range: what is still to be added */
+	int64_t rows;		     /* of the chunk, so far */
+	int64_t mark;		     /* of the chunk: where it was when bytes were counted last */
+	bool again, has_failed;	     /* the chunk: is in the state already; has bad records */
+	struct part_numbers covered; /* added, and not in a checkpoint yet */
+	struct part_numbers with_failures; /* in the state, but for their bad records */
+	int64_t saved_ms;		   /* the last checkpoint */
 	struct map_counts counts;
 	struct buf blob;
+
+	/* A batch of rows. */
+	struct rows batch;
+	uint32_t *pick;
+	size_t picked;
+	struct expr_scratch *scratch;
+	struct untold *untold;
+	size_t untold_count, untold_room, untold_told;
+	int64_t listed;	 /* of the chunk's */
+	int64_t skipped; /* bad ones that are counted and not listed */
+	struct err err;	 /* of the record that fails the job */
 };
 
 int mapper_init(struct mapper *mapper, const struct mapreduce *job, unsigned lane, struct err *err);
 void mapper_done(struct mapper *mapper, const struct mapreduce *job);
 
+int numbers_add(struct part_numbers *numbers, uint64_t number, struct err *err);
+
+/* The seed of hashes that a checkpoint was made with. */
+uint64_t checkpoint_seed(const char *blob, size_t len);
 /* From a checkpoint of an earlier attempt. */
 int mapper_load(struct mapper *mapper, struct mapreduce *job, const char *blob, size_t len,
 		struct err *err);
 
 /* The step of phase 0. */
 enum step mapper_step(struct mapreduce *job, unsigned lane, struct err *err);
+
+/* ---- records.c, for mapper.c ---- */
+
+/* Adds a batch of rows of the chunk.  RUN_END: there are no more. */
+enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct err *err);
+/* Tells of the batch's bad records.  RUN_OK, RUN_FULL. */
+enum run_answer records_tell(struct mapreduce *job, struct mapper *mapper, unsigned lane);
 
 #endif

@@ -12,38 +12,62 @@
 #include "handlers/mapreduce/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* ---- open and close ---- */
 
 static void mapreduce_close(void *state)
 {
 	struct mapreduce *job = state;
 
+	if (job->gathered)
+		job->plan->kernel->gathered_free(job->gathered);
 	for (unsigned i = 0; job->mappers && i < job->mappers_count; i++)
 		if (job->mappers[i]) {
 			mapper_done(job->mappers[i], job);
 			free(job->mappers[i]);
 		}
 	free(job->mappers);
+	free(job->left_failures.at);
+	output_done(&job->output);
 	input_free(job->input);
 	free(job);
 }
 
-/* As many lanes as are wanted, and as earlier attempts had: each goes on with what it left. */
-static unsigned lanes_wanted(struct run *run, const struct plan *plan)
+/* The next checkpoint of a lane of ours, from *at on; false: there are no more. */
+static bool left_next(struct run *run, unsigned *at, unsigned *ret_lane, const char **ret_blob,
+		      size_t *ret_len)
 {
-	unsigned wanted = plan->workers ? plan->workers : run_lanes_for_cpu(run);
 	struct run_left left;
+	const void *blob;
 
 	run_left(run, &left);
-	for (unsigned i = 0; i < left.checkpoints; i++) {
-		const void *blob;
-		unsigned lane;
-		size_t len;
-
-		run_left_checkpoint(run, i, &lane, &blob, &len);
-		if (lane != INPUT_LANE)
-			wanted = MAX(wanted, lane + 1);
+	while (*at < left.checkpoints) {
+		run_left_checkpoint(run, (*at)++, ret_lane, &blob, ret_len);
+		*ret_blob = blob;
+		if (*ret_lane < MAPREDUCE_LANES_MAX)
+			return true;
 	}
-	return MIN(MAX(wanted, 1), (unsigned)MAPREDUCE_LANES_MAX);
+	return false;
+}
+
+/* As many lanes as are wanted, and as earlier attempts had: each goes on with what it left. */
+static void lanes_choose(struct mapreduce *job)
+{
+	unsigned wanted = job->plan->workers, at = 0, lane;
+	struct rng rng;
+	const char *blob;
+	size_t len;
+
+	rng_seed_system(&rng);
+	job->seed = rng_next(&rng);
+	if (wanted == 0)
+		wanted = MIN(run_lanes_for_cpu(job->run), (unsigned)MAPREDUCE_LANES_MAX);
+	while (left_next(job->run, &at, &lane, &blob, &len)) {
+		wanted = MAX(wanted, lane + 1);
+		job->seed = checkpoint_seed(blob, len);
+	}
+	job->mappers_count = MAX(wanted, 1);
 }
 
 static int mappers_open(struct mapreduce *job, struct err *err)
@@ -63,22 +87,20 @@ static int mappers_open(struct mapreduce *job, struct err *err)
 
 static int checkpoints_load(struct mapreduce *job, struct err *err)
 {
-	struct run_left left;
+	unsigned at = 0, lane;
+	const char *blob;
+	size_t len;
 
-	run_left(job->run, &left);
-	for (unsigned i = 0; i < left.checkpoints; i++) {
-		const void *blob;
-		unsigned lane;
-		size_t len;
+	while (left_next(job->run, &at, &lane, &blob, &len)) {
+		struct mapper *mapper = job->mappers[lane];
 
-		run_left_checkpoint(job->run, i, &lane, &blob, &len);
-		if (lane == INPUT_LANE)
-			continue;
-		if (mapper_load(job->mappers[lane], job, blob, len, err))
+		if (mapper_load(mapper, job, blob, len, err))
 			return -1;
-		job->left_done += job->plan->kernel->food & KERNEL_RANGE
-					  ? job->mappers[lane]->counts.records
-					  : job->mappers[lane]->counts.bytes;
+		job->left_done += job->plan->kernel->food & KERNEL_RANGE ? mapper->counts.records
+									 : mapper->counts.bytes;
+		for (size_t i = 0; i < mapper->with_failures.count; i++)
+			if (numbers_add(&job->left_failures, mapper->with_failures.at[i], err))
+				return -1;
 	}
 	return 0;
 }
@@ -93,8 +115,10 @@ static int mapreduce_open(struct run *run, const struct plan *plan, void **ret_s
 	job->run = run;
 	job->plan = plan;
 	job->opened_ms = clock_ms();
-	job->mappers_count = lanes_wanted(run, plan);
-	if (input_open(run, plan->input, &plan->fields, plan->chunk_bytes, &job->input, err) ||
+	output_init(&job->output);
+	lanes_choose(job);
+	if ((plan->kernel->uses_disk && run_scratch(run, &job->dir, err)) ||
+	    input_open(run, plan->input, &plan->fields, plan->chunk_bytes, &job->input, err) ||
 	    mappers_open(job, err) || checkpoints_load(job, err)) {
 		mapreduce_close(job);
 		return -1;
@@ -103,6 +127,9 @@ static int mapreduce_open(struct run *run, const struct plan *plan, void **ret_s
 	return 0;
 }
 
+/* ---- phases ---- */
+
+/* A value: nothing is left to be done on lanes. */
 static int states_merge(struct mapreduce *job, struct err *err)
 {
 	const struct kernel *kernel = job->plan->kernel;
@@ -113,22 +140,85 @@ static int states_merge(struct mapreduce *job, struct err *err)
 	return summary_tell(job, job->mappers[0]->state, err);
 }
 
+static int states_gather(struct mapreduce *job, struct err *err)
+{
+	void *states[LANES_MAX];
+	struct kernel_gather options = {
+		.states = states, .count = job->mappers_count, .dir = job->dir};
+
+	for (unsigned i = 0; i < job->mappers_count; i++)
+		states[i] = job->mappers[i]->state;
+	return job->plan->kernel->gather(job->plan->kernel_plan, &options, &job->gathered,
+					 &job->divisions, err);
+}
+
+static bool has_items(const struct plan *plan)
+{
+	return plan->kernel->has_items ? plan->kernel->has_items(plan->kernel_plan)
+				       : plan->kernel->next != NULL;
+}
+
+/* The phase that begins: its lanes, 0 when the answer is told. */
+static int stage_begin(struct mapreduce *job, unsigned phase, unsigned *ret_lanes, struct err *err)
+{
+	*ret_lanes = 0;
+	if (phase == 0) {
+		*ret_lanes = job->mappers_count;
+		return 0;
+	}
+	if (job->stage == STAGE_MAP) {
+		job->stage = STAGE_GATHER;
+		if (!job->plan->kernel->gather)
+			return states_merge(job, err);
+		if (states_gather(job, err))
+			return -1;
+		*ret_lanes = MIN(job->divisions, job->mappers_count);
+		if (*ret_lanes > 0)
+			return 0;
+	}
+	if (job->stage == STAGE_GATHER) {
+		job->stage = STAGE_OUTPUT;
+		*ret_lanes = has_items(job->plan);
+		if (*ret_lanes > 0)
+			return 0;
+	}
+	return summary_tell(job, job->gathered, err);
+}
+
 static int mapreduce_phase(struct run *run, void *state, unsigned phase, unsigned *ret_lanes,
 			   struct err *err)
 {
-	struct mapreduce *job = state;
-
 	(void)run;
-	*ret_lanes = phase == 0 ? job->mappers_count : 0;
-	return phase == 0 ? 0 : states_merge(job, err);
+	return stage_begin(state, phase, ret_lanes, err);
+}
+
+static enum step gather_step(struct mapreduce *job, unsigned lane, struct err *err)
+{
+	int64_t cpu_us = clock_thread_cpu_us();
+	unsigned division = atomic_fetch_add(&job->next_division, 1);
+	int rc = 0;
+
+	if (division < job->divisions)
+		rc = job->plan->kernel->division(job->gathered, division, err);
+	job->mappers[lane]->counts.cpu_us += clock_thread_cpu_us() - cpu_us;
+	return rc ? STEP_FAIL : division + 1 < job->divisions ? STEP_MORE : STEP_DONE;
 }
 
 static enum step mapreduce_step(struct run *run, void *state, unsigned phase, unsigned lane,
 				struct err *err)
 {
+	struct mapreduce *job = state;
+
 	(void)run;
 	(void)phase;
-	return mapper_step(state, lane, err);
+	switch (job->stage) {
+	case STAGE_MAP:
+		return mapper_step(job, lane, err);
+	case STAGE_GATHER:
+		return gather_step(job, lane, err);
+	default:
+		return output_step(job, lane, err);
+	}
 }
 
 const struct handler mapreduce_handler = {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* mapreduce.h - one attempt of a map-reduce job: its phases, and what they share.
+/* mapreduce.h - one attempt of a map-reduce job: its stages, and what they share.
  *
- *   phase 0   map: every lane claims chunks and adds them to a state of its own (mapper.h)
- *   then      the states are put together, and the summary is told
+ *   MAP      every lane claims chunks and adds them to a state of its own (mapper.h)
+ *   GATHER   the states are put together, in divisions, on all lanes
+ *   OUTPUT   one lane emits the items in their order (output.h)
+ *
+ * A stage is a phase of the run (handler.h); what has one value needs only the first.
  *
  * Threads    constant after open, but for what says otherwise; mappers[i] is lane i's.
  */
@@ -10,20 +13,32 @@
 #define HANDLERS_MAPREDUCE_MAPREDUCE_H
 
 #include "handlers/mapreduce/mapper.h"
+#include "handlers/mapreduce/output.h"
 
 #include <stdatomic.h>
+
+enum { SEQUENCE_SHIFT = 40 }; /* records are numbered part << 40 | record: no part has 2^40 */
 
 struct mapreduce {
 	struct run *run;
 	const struct plan *plan;
 	struct input *input;
+	const char *dir; /* the run's scratch */
 	uint64_t seed;
 	int64_t opened_ms;
-	int64_t left_done;	 /* bytes or numbers that earlier attempts had in checkpoints */
+	int64_t left_done; /* bytes or numbers that earlier attempts had in checkpoints */
+	struct part_numbers left_failures; /* chunks in some state, but for their bad records */
 	_Atomic int64_t numbers; /* of a range; written by all lanes, read for progress: relaxed */
 	_Atomic bool all_found;	 /* chunks; written by lane 0, read by all; news come with a wake */
 	unsigned mappers_count;
 	struct mapper **mappers; /* each in memory of its own: lanes share no cache line */
+
+	/* Written between phases. */
+	enum { STAGE_MAP, STAGE_GATHER, STAGE_OUTPUT } stage;
+	void *gathered; /* the kernel's */
+	unsigned divisions;
+	_Atomic unsigned next_division; /* taken by any lane: a counter, no order is needed */
+	struct output output;
 };
 
 /* The summary: the answer, and what it took. */

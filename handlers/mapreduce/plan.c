@@ -2,6 +2,7 @@
 /* plan.c - the members of a map-reduce spec, and what is made of them. */
 #include "handlers/mapreduce/plan.h"
 
+#include "base/expr/expr.h"
 #include "base/limits.h"
 #include "handlers/input/input.h"
 
@@ -10,52 +11,76 @@
 
 /* ---- the table ---- */
 
+/* clang-format off */
+static const char *const on_errors[] = {"fail", "skip", "dead_letter", NULL};
+
+static const struct param sort_element[] = {
+	{.kind = PARAM_TEXT, .summary = "A member of the items; \"-name\" is the other way round"},
+	{0},
+};
+
+static const struct param group_expression[] = {
+	{.kind = PARAM_TEXT, .summary = "An expression"},
+	{0},
+};
+
+static const struct param group_object = {
+	.kind = PARAM_MAP, .members = group_expression, .summary = "{\"name\": \"expression\"}",
+};
+
+static const struct param group_element[] = {
+	{.kind = PARAM_TEXT, .otherwise = &group_object, .summary = "A field, \"a.b\""},
+	{0},
+};
+
+static const struct param aggregate_element[] = {
+	{.kind = PARAM_TEXT, .summary = "\"count\", \"mean(price)\", \"p99(price * quantity)\", …"},
+	{0},
+};
+
 static const struct param map_params[] = {
-	{.name = "builtin",
-	 .kind = PARAM_CHOICE,
-	 .required = true,
-	 .choices = kernel_names,
-	 .summary = "What is computed of the input"},
-	{.name = "group_by", .kind = PARAM_LATER},
-	{.name = "aggregates", .kind = PARAM_LATER},
-	{.name = "filter", .kind = PARAM_LATER},
+	{.name = "builtin", .kind = PARAM_CHOICE, .choices = kernel_names,
+	 .summary = "What is computed; group_by when that is there"},
+	{.name = "group_by", .kind = PARAM_ARRAY, .max = MAPREDUCE_KEYS_MAX, .members = group_element,
+	 .summary = "What makes records one group; without it all are one"},
+	{.name = "aggregates", .kind = PARAM_MAP, .members = aggregate_element,
+	 .summary = "What is told of each group: {\"name\": \"function(expression)\"}"},
+	{.name = "filter", .kind = PARAM_TEXT,
+	 .summary = "Only records for which this expression is true"},
+	{.name = "of", .kind = PARAM_TEXT, .preset = "\"$\"",
+	 .summary = "The expression that gives each record's value; by default the record itself"},
+	{.name = "fold", .kind = PARAM_BOOL, .preset = "false",
+	 .summary = "Of word_count: A to Z count as a to z"},
+	{.name = "width", .kind = PARAM_NUMBER, .summary = "Of histogram: how wide a bar is"},
+	{.name = "origin", .kind = PARAM_NUMBER, .preset = "0",
+	 .summary = "Of histogram: where a bar begins"},
 	{.name = "lua", .kind = PARAM_LATER},
 	{0},
 };
 
 const struct param mapreduce_params[] = {
-	{.name = "input",
-	 .kind = PARAM_OBJECT,
-	 .required = true,
-	 .members = input_params,
+	{.name = "input", .kind = PARAM_OBJECT, .required = true, .members = input_params,
 	 .summary = "What is read"},
-	{.name = "map",
-	 .kind = PARAM_OBJECT,
-	 .required = true,
-	 .members = map_params,
+	{.name = "map", .kind = PARAM_OBJECT, .required = true, .members = map_params,
 	 .summary = "What is done with each chunk of it"},
 	{.name = "reduce", .kind = PARAM_LATER},
-	{.name = "sort", .kind = PARAM_LATER},
-	{.name = "limit", .kind = PARAM_LATER},
-	{.name = "on_error", .kind = PARAM_LATER},
-	{.name = "chunk_size",
-	 .kind = PARAM_SIZE,
-	 .min = MAPREDUCE_CHUNK_MIN,
-	 .max = MAPREDUCE_CHUNK_MAX,
+	{.name = "sort", .kind = PARAM_ARRAY, .min = 1, .max = MAPREDUCE_KEYS_MAX,
+	 .members = sort_element, .summary = "The order of the items; by key without it"},
+	{.name = "limit", .kind = PARAM_INT, .min = 1, .max = 9007199254740992.0,
+	 .summary = "So many items, the first ones"},
+	{.name = "on_error", .kind = PARAM_CHOICE, .choices = on_errors, .preset = "\"fail\"",
+	 .summary = "What becomes of a record that cannot be used: it fails the job, is counted, "
+		    "or counted and listed"},
+	{.name = "chunk_size", .kind = PARAM_SIZE, .min = MAPREDUCE_CHUNK_MIN, .max = MAPREDUCE_CHUNK_MAX,
 	 .summary = "About so much of the input is one chunk; without it the input decides"},
-	{.name = "memory",
-	 .kind = PARAM_SIZE,
-	 .min = MAPREDUCE_MEMORY_MIN,
-	 .max = MAPREDUCE_MEMORY_GIB_MAX * 1073741824.0,
-	 .preset = "\"256MB\"",
+	{.name = "memory", .kind = PARAM_SIZE, .min = MAPREDUCE_MEMORY_MIN,
+	 .max = MAPREDUCE_MEMORY_GIB_MAX * 1073741824.0, .preset = "\"256MB\"",
 	 .summary = "What all lanes together may hold before they use the disk"},
-	{.name = "workers",
-	 .kind = PARAM_INT,
-	 .min = 1,
-	 .max = MAPREDUCE_LANES_MAX,
+	{.name = "workers", .kind = PARAM_INT, .min = 1, .max = MAPREDUCE_LANES_MAX,
 	 .summary = "Lanes; one for each CPU without it. The answer is the same"},
 	{0},
 };
+/* clang-format on */
 
 /* ---- the kernel ---- */
 
@@ -80,10 +105,29 @@ static void strays_tell(const struct kernel *kernel, const struct json *map,
 				    json_name(member));
 }
 
+/* By name, or by what only group_by has. */
+static const char *kernel_name(const struct json *map)
+{
+	if (json_get(map, "group_by") || json_get(map, "aggregates"))
+		return spec_text(map, "builtin", "group_by");
+	return spec_text(map, "builtin", NULL);
+}
+
+static void sort_check(const struct kernel *kernel, const struct json *spec,
+		       struct mistakes *mistakes)
+{
+	static const char *const members[] = {"sort", "limit"};
+
+	for (size_t i = 0; i < ARRAY_LEN(members) && !kernel->next; i++)
+		if (json_get(spec, members[i]))
+			mistake_add(mistakes, mistakes_pointer(mistakes, "/spec", members[i]),
+				    "conflict", "%s has one value and no items", kernel->name);
+}
+
 static void kernel_read(const struct json *spec, struct planner *planner, struct plan *plan)
 {
 	const struct json *map = json_get(spec, "map");
-	const char *name = spec_text(map, "builtin", "");
+	const char *name = kernel_name(map);
 	struct kernel_planner kernel_planner = {
 		.spec = spec,
 		.map = map,
@@ -93,8 +137,17 @@ static void kernel_read(const struct json *spec, struct planner *planner, struct
 		.memory_bytes = plan->memory_bytes,
 	};
 
-	plan->kernel = kernel_find(name, kernel_planner.range ? KERNEL_RANGE | KERNEL_ROWS
-							      : KERNEL_BYTES | KERNEL_ROWS);
+	if (!name) {
+		mistake_hint(planner->mistakes,
+			     mistake_add(planner->mistakes, "/spec/map", "missing-member",
+					 "nothing says what is computed"),
+			     "builtin, or group_by with aggregates");
+		return;
+	}
+	plan->kernel = kernel_find(name, kernel_planner.range && !json_get(map, "of") &&
+							 !json_get(map, "filter")
+						 ? KERNEL_RANGE | KERNEL_ROWS
+						 : KERNEL_BYTES | KERNEL_ROWS);
 	if (!plan->kernel) {
 		mistake_hint(planner->mistakes,
 			     mistake_add(planner->mistakes, "/spec/map/builtin", "conflict",
@@ -103,8 +156,37 @@ static void kernel_read(const struct json *spec, struct planner *planner, struct
 		return;
 	}
 	strays_tell(plan->kernel, map, planner->mistakes);
+	sort_check(plan->kernel, spec, planner->mistakes);
 	if (plan->kernel->plan)
 		plan->kernel_plan = plan->kernel->plan(&kernel_planner);
+}
+
+/* ---- records ---- */
+
+static void filter_read(const struct json *map, struct plan *plan, struct mistakes *mistakes)
+{
+	const char *source = spec_text(map, "filter", NULL);
+	struct expr_mistake wrong;
+	struct mistake *mistake;
+	struct err err;
+
+	if (!source || expr_compile(source, &plan->fields, &plan->filter, &wrong, &err) == 0)
+		return;
+	mistake = mistake_add_code(mistakes, err.code, "/spec/map/filter", "%s", wrong.detail);
+	mistake->line = 1;
+	mistake->column = (int)wrong.offset + 1;
+	mistake->source = arena_text(&mistakes->arena, source);
+	if (*wrong.hint)
+		mistake_hint(mistakes, mistake, "%s", wrong.hint);
+}
+
+static void on_error_read(const struct json *spec, struct plan *plan)
+{
+	const struct json *input = json_get(spec, "input");
+
+	plan->on_error = (enum bad_record)spec_choice(spec, "on_error", on_errors, BAD_FAIL);
+	plan->on_type_error = (enum bad_record)spec_choice(input, "on_type_error", on_errors,
+							   (int)plan->on_error);
 }
 
 /* ---- the whole ---- */
@@ -120,8 +202,11 @@ int mapreduce_plan(const struct json *spec, struct planner *planner, struct plan
 	plan->memory_bytes = spec_size(spec, "memory", MAPREDUCE_MEMORY_PRESET);
 	plan->workers = (unsigned)spec_int(spec, "workers", 0);
 	plan->input = input_plan_new(json_get(spec, "input"), "/spec/input", planner);
-	if (plan->input)
+	if (plan->input) {
 		kernel_read(spec, planner, plan);
+		filter_read(json_get(spec, "map"), plan, planner->mistakes);
+		on_error_read(spec, plan);
+	}
 	if (planner->mistakes->count > 0 || !plan->input ||
 	    (plan->kernel->plan && !plan->kernel_plan)) {
 		mapreduce_plan_free(plan);
@@ -137,6 +222,7 @@ void mapreduce_plan_free(struct plan *plan)
 		return;
 	if (plan->kernel && plan->kernel->plan_free)
 		plan->kernel->plan_free(plan->kernel_plan);
+	expr_free(plan->filter);
 	input_plan_free(plan->input);
 	fields_done(&plan->fields);
 	free(plan);

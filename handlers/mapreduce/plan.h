@@ -10,11 +10,18 @@
 
 #include "handlers/mapreduce/kernel.h"
 
+struct expr;
+
+/* What becomes of a record that is malformed, or that the kernel cannot work with. */
+enum bad_record { BAD_FAIL, BAD_SKIP, BAD_DEAD_LETTER };
+
 struct plan {
 	const struct kernel *kernel;
 	void *kernel_plan; /* NULL: it needs none */
 	struct fields fields;
+	struct expr *filter; /* NULL: all records */
 	struct input_plan *input;
+	enum bad_record on_error, on_type_error;
 	int64_t chunk_bytes; /* 0: the input's own choice */
 	int64_t memory_bytes;
 	unsigned workers; /* lanes; 0: one for each CPU */

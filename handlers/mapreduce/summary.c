@@ -14,6 +14,8 @@ static struct map_counts counts_sum(const struct mapreduce *job)
 		const struct map_counts *counts = &job->mappers[i]->counts;
 
 		sum.records += counts->records;
+		sum.filtered += counts->filtered;
+		sum.failed += counts->failed;
 		sum.bytes += counts->bytes;
 		sum.cpu_us += counts->cpu_us;
 		sum.chunks += counts->chunks;
@@ -31,7 +33,10 @@ static void speed_out(const struct mapreduce *job, const struct map_counts *coun
 	json_out_int(out, "elapsed_ms", elapsed_ms);
 	json_out_int(out, "cpu_ms", counts->cpu_us / 1000);
 	json_out_int(out, "lanes", job->mappers_count);
-	json_out_int(out, "records_per_s", (int64_t)((double)counts->records / seconds));
+	if (counts->records > 0)
+		json_out_int(out, "records_per_s", (int64_t)((double)counts->records / seconds));
+	if (counts->bytes > 0)
+		json_out_int(out, "bytes_per_s", (int64_t)((double)counts->bytes / seconds));
 	json_out_end(out, '}');
 }
 
@@ -42,10 +47,17 @@ int summary_tell(struct mapreduce *job, void *merged, struct err *err)
 	struct map_counts counts = counts_sum(job);
 	int rc;
 
+	run_good(job->run, counts.records - counts.failed);
 	json_out_object(&out, NULL);
 	json_out_text(&out, "kernel", job->plan->kernel->name);
 	rc = job->plan->kernel->tell(job->plan->kernel_plan, merged, &out, err);
 	json_out_int(&out, "records", counts.records);
+	if (counts.filtered > 0)
+		json_out_int(&out, "filtered", counts.filtered);
+	if (counts.failed > 0)
+		json_out_int(&out, "failed", counts.failed);
+	if (counts.bytes > 0)
+		json_out_int(&out, "bytes", counts.bytes);
 	json_out_int(&out, "chunks", counts.chunks);
 	speed_out(job, &counts, &out);
 	json_out_end(&out, '}');

@@ -268,7 +268,7 @@ static bool too_many_failed(const struct run *run, struct err *err) NO_LOCK_ANAL
 	int64_t failed = run->items_failed;
 	/* Parts that end without an item are good ones too. */
 	int64_t all = run->handler->failed_are_items ? MAX(run->items, run->parts_all)
-						     : run->items + failed;
+						     : MAX(run->items, run->good) + failed;
 
 	if (failed == 0)
 		return false;
@@ -401,6 +401,7 @@ void run_clear(struct run *run) NO_LOCK_ANALYSIS
 	run->counts = NULL;
 	run->counts_count = 0;
 	run->commits = 0;
+	run->good = 0;
 	buf_clear(&run->summary);
 	run->stage = NULL;
 	run->progress_told = run->progress_news = false;

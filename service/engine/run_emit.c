@@ -131,6 +131,13 @@ enum run_answer run_item_failed(struct run *run, unsigned lane, struct part *par
 	return full ? RUN_FULL : RUN_OK;
 }
 
+void run_good(struct run *run, int64_t count)
+{
+	lock_take(&run->lock);
+	run->good = count;
+	lock_drop(&run->lock);
+}
+
 void run_items_failed(struct run *run, struct part *part, int64_t count)
 {
 	lock_take(&run->lock);

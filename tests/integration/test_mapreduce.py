@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Map-reduce over HTTP: values that are known, crashes that change nothing."""
+import collections
+import math
+import random
+import statistics
+
 import pytest
 
 
@@ -49,7 +54,7 @@ def test_a_killed_job_goes_on_and_counts_nothing_twice(start_daemon):
 
 @pytest.mark.parametrize("change, pointer, kind", [
     ({"map": {"builtin": "cuont"}}, "/spec/map/builtin", "bad-choice"),
-    ({"map": {}}, "/spec/map/builtin", "missing-member"),
+    ({"map": {}}, "/spec/map", "missing-member"),
     ({"input": {}}, "/spec/input", "missing-member"),
     ({"input": {"range": {"from": 2, "to": 1, "step": 0}}}, "/spec/input/range/step",
      "out-of-range"),
@@ -63,3 +68,160 @@ def test_mistakes_are_told_with_their_place(jobs, change, pointer, kind):
     told = jobs.post("/v1/jobs", {"type": "mapreduce", "spec": {**of_range("sum", 1, 2), **change}})
     assert told.status == 422
     assert [(m["pointer"], m["type"]) for m in told.json()["errors"]] == [(pointer, kind)]
+
+
+# ---- files ----
+
+def put(jobs, name, content):
+    """A named file, as a client uploads it."""
+    content = content.encode() if isinstance(content, str) else content
+    assert jobs.ask("PUT", f"/v1/files/{name}", content).status in (200, 201)
+    return name
+
+
+def items(jobs, spec, **envelope):
+    job = jobs.run("mapreduce", spec, **envelope)
+    assert job["state"] == "completed", job
+    return jobs.results(job["id"])
+
+
+def test_words_are_counted_and_come_by_word(jobs):
+    """Python's Counter over the same text; more words than one block has."""
+    rng = random.Random(20261121)
+    words = [f"w{int(rng.paretovariate(0.7)) % 5000}" for _ in range(200000)]
+    name = put(jobs, "words.txt", "".join(w + " \n\t  "[rng.randrange(5)] for w in words))
+    wanted = collections.Counter(words)
+    spec = {"input": {"file": name, "format": "lines"}, "map": {"builtin": "word_count"}}
+    for workers in (1, 2, 7):
+        job = jobs.run("mapreduce", {**spec, "workers": workers})
+        assert answer(job)["value"] == len(wanted)
+        assert [(i["word"], i["count"]) for i in jobs.results(job["id"])] == sorted(wanted.items())
+    first = items(jobs, {**spec, "sort": ["-count", "word"], "limit": 3})
+    assert [(i["word"], i["count"]) for i in first] == \
+        sorted(wanted.items(), key=lambda pair: (-pair[1], pair[0]))[:3]
+
+
+def test_words_fold_when_asked(jobs):
+    """A to Z only."""
+    spec = {"input": {"items": []}, "map": {"builtin": "word_count", "fold": True}}
+    spec["input"] = {"file": put(jobs, "fold.txt", "The the\nTHE end"), "format": "lines"}
+    assert items(jobs, spec) == [{"word": "end", "count": 1}, {"word": "the", "count": 3}]
+
+
+def rows(count):
+    rng = random.Random(7)
+    return [(rng.choice("abcdefgh"), rng.randrange(-990, 991) / 10) for _ in range(count)]
+
+
+def test_groups_of_csv_have_what_python_says(jobs):
+    """Means within a rounding, medians within the sketch's bound, all else exact; the same bytes
+    from 1, 2 and 7 workers."""
+    table = rows(100000)
+    name = put(jobs, "rows.csv", "name;temp\n" + "".join(f"{n};{t}\n" for n, t in table))
+    spec = {"input": {"file": name, "format": "csv", "delimiter": ";"},
+            "map": {"group_by": ["name"], "filter": "temp > -60",
+                    "aggregates": {"n": "count", "mean": "mean(temp)", "max": "max(temp)",
+                                   "p50": "p50(temp)"}}}
+    found = [items(jobs, {**spec, "workers": workers, "chunk_size": "64KB"})
+             for workers in (1, 2, 7)]
+    assert found[0] == found[1] == found[2]
+    groups = collections.defaultdict(list)
+    for letter, temp in table:
+        if temp > -60:
+            groups[letter].append(temp)
+    assert [item["name"] for item in found[0]] == sorted(groups)
+    for item in found[0]:
+        temps = groups[item["name"]]
+        assert item["n"] == len(temps) and float(item["max"]) == max(temps)
+        assert math.isclose(item["mean"], math.fsum(temps) / len(temps), rel_tol=1e-15)
+        assert math.isclose(item["p50"], statistics.median(temps), rel_tol=1 / 257)
+
+
+def test_statistics_are_those_of_python(jobs):
+    """Of numbers on lines, of items, and of little-endian doubles."""
+    numbers = [3.5, -1.25, 8, 2, 2, 11.75]
+    wanted = {"count": 6, "sum": 26, "mean": 26 / 6, "min": -1.25, "max": 11.75,
+              "median": statistics.median(numbers), "stddev": statistics.stdev(numbers),
+              "variance": statistics.variance(numbers)}
+    name = put(jobs, "numbers.txt", "".join(f"{n}\n" for n in numbers))
+    for source in ({"items": numbers}, {"file": name, "format": "lines"}):
+        told = answer(jobs.run("mapreduce", {"input": source, "map": {"builtin": "stats"}}))
+        for member, value in wanted.items():
+            assert math.isclose(float(told[member]), value, rel_tol=1e-15), (member, told)
+
+
+def test_no_records_are_zero_or_null(jobs):
+    """What an empty input answers."""
+    def of_nothing(kernel):
+        return answer(jobs.run("mapreduce", {"input": {"items": []}, "map": {"builtin": kernel}}))
+    assert of_nothing("count")["value"] == 0
+    assert of_nothing("sum")["value"] is None
+    told = of_nothing("stats")
+    assert told["count"] == 0 and told["mean"] is None and told["median"] is None
+    assert items(jobs, {"input": {"items": []}, "map": {"group_by": ["a"]}}) == []
+
+
+@pytest.mark.parametrize("map_, found", [
+    ({"builtin": "distinct"}, [{"value": 1, "count": 2}, {"value": 2, "count": 1},
+                               {"value": "x", "count": 1}]),
+    ({"builtin": "histogram", "width": 2, "filter": "$ != 'x'"},
+     [{"from": 0.0, "to": 2.0, "count": 2}, {"from": 2.0, "to": 4.0, "count": 1}]),
+])
+def test_values_are_told_apart_and_put_into_bars(jobs, map_, found):
+    """By value, numbers before texts."""
+    assert items(jobs, {"input": {"items": [2, 1, "x", 1]}, "map": map_}) == found
+
+
+# ---- bad records ----
+
+BAD = '{"v":1}\n{"v":\n{"v":3}\n{"v":"x"}\n'
+
+
+def of_bad(jobs, **more):
+    return {"input": {"file": put(jobs, "bad.ndjson", BAD)}, "map": {"builtin": "sum", "of": "v"},
+            **more}
+
+
+def test_a_bad_record_fails_the_job_and_says_where(jobs):
+    """Without on_error: the first that is found, and no other attempt."""
+    job = jobs.run("mapreduce", of_bad(jobs))
+    assert job["state"] == "failed" and job["attempt"] == 1
+    assert job["error"]["type"] == "invalid-record"
+    assert "bad.ndjson, line 2, byte 13" in job["error"]["detail"]
+
+
+@pytest.mark.parametrize("on_error, listed", [("skip", []), ("dead_letter", [2, 4])])
+def test_bad_records_are_left_out_and_counted(jobs, on_error, listed):
+    """Malformed ones and those that the kernel cannot add."""
+    job = jobs.run("mapreduce", of_bad(jobs, on_error=on_error))
+    told = answer(job)
+    assert told["value"] == 4 and told["records"] == 4 and told["failed"] == 2
+    assert job["counts"]["failed"] == 2
+    errors = jobs.get(f"/v1/jobs/{job['id']}/errors").lines()
+    assert [error["line"] for error in errors] == listed
+
+
+def test_retried_bad_records_are_not_counted_twice(jobs):
+    """The chunk is read again; its good records are in the sum already."""
+    job = jobs.run("mapreduce", of_bad(jobs, on_error="dead_letter"))
+    assert jobs.post(f"/v1/jobs/{job['id']}/retry?items=failed").status == 200
+    job = jobs.ended(job["id"])
+    assert answer(job)["value"] == 4 and job["counts"]["failed"] == 2
+
+
+def test_a_killed_job_over_files_gives_the_same_bytes(start_daemon):
+    """kill -9 in the middle, twice, against a run that nobody disturbed."""
+    daemon = start_daemon()
+    rng = random.Random(3)
+    name = put(daemon.client, "big.txt",
+               " ".join(f"w{rng.randrange(30000)}" for _ in range(2000000)))
+    spec = {"input": {"file": name, "format": "lines"}, "map": {"builtin": "word_count"},
+            "chunk_size": "64KB"}
+    calm = items(daemon.client, spec)
+    job = daemon.client.submit("mapreduce", spec)
+    for _ in range(2):
+        daemon.kill()
+        daemon.start()
+    job = daemon.client.ended(job["id"])
+    assert job["state"] == "completed"
+    assert daemon.client.results(job["id"]) == calm

@@ -147,7 +147,7 @@ static void mistakes_have_their_place(void **state)
 		       "/spec/input/range/step", "out-of-range");
 	assert_mistake(RANGE("1", "2", "{\"builtin\":\"sums\"}"), "/spec/map/builtin",
 		       "bad-choice");
-	assert_mistake(RANGE("1", "2", "{}"), "/spec/map/builtin", "missing-member");
+	assert_mistake(RANGE("1", "2", "{}"), "/spec/map", "missing-member");
 }
 
 int main(void)
