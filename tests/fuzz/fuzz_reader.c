@@ -48,6 +48,13 @@ static bool is_deep(const char *line, size_t len)
 	return open > JSON_DEPTH_MAX;
 }
 
+static bool is_blank(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r'))
+		at++;
+	return at == end;
+}
+
 /* A row that was written "@offset +…" has a mistake. */
 static bool row_is_good(const char **rows)
 {
@@ -69,7 +76,7 @@ static void ndjson_compared(const char *rows, const char *text, size_t len)
 	for (; at < end; at = feed + 1) {
 		feed = memchr(at, '\n', (size_t)(end - at));
 		feed = feed ? feed : end;
-		if (strspn(at, " \t\r") >= (size_t)(feed - at))
+		if (is_blank(at, feed))
 			continue;
 		bool good = row_is_good(&rows);
 		int rc = json_check(at, (size_t)(feed - at), &place, &err);
