@@ -8,6 +8,9 @@
  * record before.  At the first difference both are looked up: the field among the
  * children of its node, the name among those of its object, one by one while they are
  * few, in a hash table (json_names.h) beyond NAMES_PLAIN.
+ *
+ * The shape has its names with their quotes and colon, so that the comparison is one of bytes
+ * that were not yet looked at, the first sixteen at once.
  */
 #include "base/record/scan.h"
 
@@ -24,13 +27,14 @@
 #include <emmintrin.h>
 #endif
 
-enum { SHAPE_NAMES = 64, SHAPE_BYTES = 1024, NAMES_PLAIN = 16 };
+enum { SHAPE_NAMES = 64, SHAPE_BYTES = 1024, NAMES_PLAIN = 16, TOKEN_BYTES = 16 };
 
 /* A name of the last good record. */
 struct shape_name {
-	const char *text; /* in shape_text */
+	const char *text; /* in shape_text, between quotes, with a colon behind them */
 	uint32_t len;
 	uint32_t object; /* the how manieth of its record */
+	bool escaped;	 /* it is not written like that */
 	const struct field_node *parent, *node;
 };
 
@@ -69,8 +73,9 @@ struct scanner {
 	struct shape_name shape[SHAPE_NAMES];
 	uint32_t shape_count;
 	bool shape_cut; /* the record had more names */
-	char shape_text[SHAPE_BYTES];
-	struct shape_name next[SHAPE_NAMES]; /* of the record in hand; texts in it */
+	char shape_text[SHAPE_BYTES + TOKEN_BYTES];
+	/* of the record in hand, texts in it; while it repeats the shape, they are the shape's */
+	struct shape_name next[SHAPE_NAMES];
 };
 
 static bool value_scan(struct scanner *scanner, const struct field_node *node);
@@ -315,19 +320,54 @@ static bool name_open(struct scanner *scanner, const char *text, size_t len)
 	return true;
 }
 
-/* The name of the shape that stands where this one does, when it is this one. */
-static const struct shape_name *shape_same(struct scanner *scanner, uint32_t object,
-					   const char *text, size_t len)
+/* The record is not as the one before, from here on. */
+static void shape_leave(struct scanner *scanner)
+{
+	if (scanner->in_shape)
+		memcpy(scanner->next, scanner->shape,
+		       MIN(scanner->name_count, scanner->shape_count) * sizeof(*scanner->next));
+	scanner->in_shape = false;
+}
+
+static const struct shape_name *shape_at(const struct scanner *scanner, uint32_t object)
 {
 	const struct shape_name *name;
 
 	if (!scanner->in_shape || scanner->name_count >= scanner->shape_count)
 		return NULL;
 	name = &scanner->shape[scanner->name_count];
-	if (name->len == len && name->object == object && memcmp(name->text, text, len) == 0)
+	return name->object == object ? name : NULL;
+}
+
+/* The name of the shape that stands where this one does, when it is this one. */
+static const struct shape_name *shape_same(struct scanner *scanner, uint32_t object,
+					   const char *text, size_t len)
+{
+	const struct shape_name *name = shape_at(scanner, object);
+
+	if (name && name->len == len && memcmp(name->text, text, len) == 0)
 		return name;
-	scanner->in_shape = false;
+	if (scanner->name_count < scanner->shape_count)
+		shape_leave(scanner);
 	return NULL;
+}
+
+/* Do these bytes begin with the name, its quotes and its colon?  Both have TOKEN_BYTES. */
+static inline bool token_same(const struct shape_name *name, const char *at)
+{
+	size_t len = name->len + 3;
+
+#ifdef __SSE2__
+	__m128i theirs = _mm_loadu_si128((const __m128i *)(const void *)(name->text - 1));
+	__m128i ours = _mm_loadu_si128((const __m128i *)(const void *)at);
+	unsigned same = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(theirs, ours));
+
+	if (len <= TOKEN_BYTES)
+		return (~same << (TOKEN_BYTES - len) & 0xFFFF) == 0;
+	if (same != 0xFFFF)
+		return false;
+#endif
+	return memcmp(name->text - 1, at, len) == 0;
 }
 
 static const char *name_text(struct scanner *scanner, const struct value *name, size_t *ret_len)
@@ -365,10 +405,31 @@ static bool name_take(struct scanner *scanner, const struct object *object,
 		*ret_node = same->node;
 	else
 		*ret_node = parent ? field_child(parent, text, len) : NULL;
-	if (scanner->name_count < SHAPE_NAMES)
+	if (!same && scanner->name_count < SHAPE_NAMES)
 		scanner->next[scanner->name_count] =
-			(struct shape_name){text, (uint32_t)len, object->number, parent, *ret_node};
+			(struct shape_name){.text = text,
+					    .len = (uint32_t)len,
+					    .object = object->number,
+					    .escaped = name->form == TEXT_ESCAPED,
+					    .parent = parent,
+					    .node = *ret_node};
 	scanner->name_count++;
+	return true;
+}
+
+/* A name that is the shape's, its colon and all: the way of most names.  False: it is not. */
+static inline bool name_repeats(struct scanner *scanner, const struct object *object,
+				const struct field_node **ret_node)
+{
+	const struct shape_name *name = shape_at(scanner, object->number);
+
+	if (!name || name->escaped || name->parent != object->node ||
+	    (size_t)(scanner->end - scanner->at) < MAX(name->len + 3, TOKEN_BYTES) ||
+	    !token_same(name, scanner->at) || !name_open(scanner, name->text, name->len))
+		return false;
+	scanner->at += name->len + 3;
+	scanner->name_count++;
+	*ret_node = name->node;
 	return true;
 }
 
@@ -378,32 +439,42 @@ static void shape_learn(struct scanner *scanner)
 	uint32_t count = MIN(scanner->name_count, SHAPE_NAMES);
 	size_t used = 0;
 
+	shape_leave(scanner);
 	scanner->shape_cut = scanner->name_count > SHAPE_NAMES;
 	scanner->shape_count = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct shape_name *name = &scanner->shape[i];
 
 		*name = scanner->next[i];
-		if (name->len > SHAPE_BYTES - used) {
+		if (name->len + 3 > SHAPE_BYTES - used) {
 			scanner->shape_cut = true;
 			return;
 		}
-		memcpy(scanner->shape_text + used, name->text, name->len);
-		name->text = scanner->shape_text + used;
-		used += name->len;
+		/* where it is already, when it is a name of the shape before */
+		memmove(scanner->shape_text + used + 1, name->text, name->len);
+		name->text = scanner->shape_text + used + 1;
+		scanner->shape_text[used] = '"';
+		memcpy(scanner->shape_text + used + 1 + name->len, "\":", 2);
+		used += name->len + 3;
 		scanner->shape_count++;
 	}
 }
 
 /* ---- containers ---- */
 
-static void blanks_skip(struct scanner *scanner)
+static void blanks_pass(struct scanner *scanner)
 {
-	/* the most texts have none */
-	while (scanner->at < scanner->end && (unsigned char)*scanner->at <= ' ' &&
+	while (scanner->at < scanner->end &&
 	       (*scanner->at == ' ' || *scanner->at == '\t' || *scanner->at == '\r' ||
 		(*scanner->at == '\n' && !scanner->by_line)))
 		scanner->at++;
+}
+
+/* Most texts have none. */
+static inline void blanks_skip(struct scanner *scanner)
+{
+	if (scanner->at < scanner->end && (unsigned char)*scanner->at <= ' ')
+		blanks_pass(scanner);
 }
 
 /* Behind a member or element: true with *ret_more, or a mistake. */
@@ -424,6 +495,10 @@ static bool member_scan(struct scanner *scanner, const struct object *object)
 	const struct field_node *node = NULL;
 	struct value name;
 
+	if (name_repeats(scanner, object, &node)) {
+		blanks_skip(scanner);
+		return value_scan(scanner, node);
+	}
 	if (!at_byte(scanner, '"'))
 		return expected(scanner, "a name in quotes");
 	if (!string_scan(scanner, &name) || !name_take(scanner, object, &name, &node))
