@@ -192,7 +192,7 @@ enum {
 	TIMERS_MAX                = 131072,           /* of runs, attempts and deadlines; 64 bytes each */
 
 	/* fetching */
-	FETCH_TRANSFERS_MAX_DEFAULT = 256,
+	FETCH_TRANSFERS_MAX_DEFAULT = 292,            /* 256 pages, and what is kept for calls */
 	FETCH_CALLS_SHARE         = 8,                /* one transfer in so many is kept from pages */
 	FETCH_QUEUED_MAX          = 100000,           /* requests waiting for their host */
 	FETCH_BODY_BYTES_MAX      = 10 * 1024 * 1024, /* a page */

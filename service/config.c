@@ -60,7 +60,7 @@ static const struct setting settings[] = {
 	 "jobs running at once", 1, 100000, NULL},
 	{"queued-max", KIND_INT, AT(queued_max), "2000000", "N",
 	 "jobs that are not final; more are refused with 429", 1, 1000000000, NULL},
-	{"fetch-max", KIND_INT, AT(fetch_max), "256", "N",
+	{"fetch-max", KIND_INT, AT(fetch_max), "292", "N",
 	 "transfers under way at once, over all jobs", 1, 10000, NULL},
 	{"cache-max", KIND_SIZE, AT(cache_bytes_max), "1GB", "SIZE",
 	 "what pages that jobs want cached may take of the disk", 1 << 20, 1LL << 50, NULL},
