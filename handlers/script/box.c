@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char env_tag, names_tag;
+/* Keys in the registry; the last one in metatables. */
+static const char env_tag, names_tag, copy_tag;
 
 static const char *const base_kept[] = {"assert", "error",    "getmetatable", "ipairs", "next",
 					"pairs",  "rawequal", "rawget",	      "rawlen", "tonumber",
@@ -96,31 +97,68 @@ static int box_pcall(lua_State *L)
 	return lua_gettop(L);
 }
 
-static bool has_raw(lua_State *L, int table, const char *name)
-{
-	bool there;
+/* What a metatable may say.  __gc and __close run while a limit unwinds, __len lies to the
+ * library, __mode forgets. */
+static const char *const events[] = {"__add",	   "__sub",	 "__mul",  "__div",   "__mod",
+				     "__pow",	   "__unm",	 "__idiv", "__band",  "__bor",
+				     "__bxor",	   "__bnot",	 "__shl",  "__shr",   "__concat",
+				     "__eq",	   "__lt",	 "__le",   "__call",  "__index",
+				     "__newindex", "__tostring", "__name", "__pairs", NULL};
+static const char *const events_refused[] = {"__gc",   "__len",	      "__close",
+					     "__mode", "__metatable", NULL};
 
-	lua_pushstring(L, name);
-	there = lua_rawget(L, table) != LUA_TNIL;
-	lua_pop(L, 1);
-	return there;
+/* A copy of the metatable at 2, which nobody can change later; a __call that is no function
+ * could lead from one table to the next for hours. */
+static void metatable_copy(lua_State *L)
+{
+	lua_createtable(L, 0, 4);
+	for (const char *const *event = events; *event; event++) {
+		lua_pushstring(L, *event);
+		lua_pushvalue(L, -1);
+		if (lua_rawget(L, 2) == LUA_TNIL) {
+			lua_pop(L, 2);
+			continue;
+		}
+		if (strcmp(*event, "__call") == 0 && !lua_isfunction(L, -1))
+			luaL_error(L, "__call is a function here");
+		lua_rawset(L, 3);
+	}
+	lua_pushvalue(L, 2);
+	lua_setfield(L, 3, "__metatable"); /* what getmetatable() gives */
+	lua_pushboolean(L, true);
+	lua_rawsetp(L, 3, &copy_tag);
 }
 
-/* Finalizers run where no limit holds; a lying length, a table that forgets. */
+/* May the script give the table at 1 another metatable: has it none, or a copy of ours? */
+static bool is_free(lua_State *L)
+{
+	bool ours;
+
+	if (!lua_getmetatable(L, 1))
+		return true;
+	ours = lua_rawgetp(L, -1, &copy_tag) != LUA_TNIL;
+	lua_pop(L, 2);
+	return ours;
+}
+
 static int box_setmetatable(lua_State *L)
 {
-	static const char *const refused[] = {"__gc", "__len", "__close", "__mode"};
-
 	luaL_checktype(L, 1, LUA_TTABLE);
 	luaL_argexpected(L, lua_type(L, 2) == LUA_TNIL || lua_type(L, 2) == LUA_TTABLE, 2,
 			 "nil or table");
-	if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
-		return luaL_error(L, "cannot change a protected metatable");
-	for (size_t i = 0; i < ARRAY_LEN(refused) && lua_istable(L, 2); i++)
-		if (has_raw(L, 2, refused[i]))
-			return luaL_error(L, "metatables have no %s here", refused[i]);
 	lua_settop(L, 2);
+	if (!is_free(L))
+		return luaL_error(L, "cannot change a protected metatable");
+	for (const char *const *event = events_refused; *event && lua_istable(L, 2); event++) {
+		lua_pushstring(L, *event);
+		if (lua_rawget(L, 2) != LUA_TNIL)
+			return luaL_error(L, "metatables have no %s here", *event);
+		lua_pop(L, 1);
+	}
+	if (lua_istable(L, 2))
+		metatable_copy(L);
 	lua_setmetatable(L, 1);
+	lua_settop(L, 1);
 	return 1;
 }
 
@@ -128,7 +166,7 @@ static int box_rawset(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
 	luaL_checkany(L, 3);
-	if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL && !is_array_marked(L, 1))
+	if (!is_free(L) && !is_array_marked(L, 1))
 		return luaL_error(L, "this table cannot be changed");
 	lua_settop(L, 3);
 	lua_rawset(L, 1);
@@ -147,6 +185,14 @@ static int box_tostring(lua_State *L)
 	else
 		luaL_tolstring(L, 1, NULL);
 	return 1;
+}
+
+/* Lua's own function (the upvalue) behind a charge for its text. */
+static int box_tonumber(lua_State *L)
+{
+	if (lua_type(L, 1) == LUA_TSTRING)
+		vm_charge(L, lua_rawlen(L, 1) / 16);
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
 static int box_type(lua_State *L)
@@ -363,6 +409,9 @@ int box_open(lua_State *L)
 	lua_call(L, 0, 1);
 	lua_newtable(L);
 	names_keep(L, lua_gettop(L) - 1, base_kept);
+	lua_getfield(L, -2, "tonumber");
+	lua_pushcclosure(L, box_tonumber, 1);
+	lua_setfield(L, -2, "tonumber");
 	lua_remove(L, -2);
 	luaL_setfuncs(L, verbs, 0);
 	null_push(L);

@@ -274,12 +274,13 @@ static int string_byte(lua_State *L)
 	return (int)(to - from + 1);
 }
 
-/* %p would show an address. */
-static int string_format(lua_State *L)
+/* Lua's own function (the upvalue), which walks over its format; %p would show an address. */
+static int string_charged(lua_State *L)
 {
 	size_t len;
 	const char *format = luaL_checklstring(L, 1, &len);
 
+	vm_charge(L, len);
 	for (size_t i = 0; i + 1 < len; i++) {
 		if (format[i] != '%')
 			continue;
@@ -287,7 +288,6 @@ static int string_format(lua_State *L)
 		if (format[i] == 'p')
 			return luaL_error(L, "string.format has no %%p here");
 	}
-	vm_charge(L, len / BYTES_PER_STEP);
 	return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
@@ -417,8 +417,8 @@ static const luaL_Reg functions[] = {
 };
 
 /* What these copy is counted by the allocator. */
-static const char *const kept[] = {"char",    "len", "lower",  "pack",	"packsize",
-				   "reverse", "sub", "unpack", "upper", NULL};
+static const char *const charged[] = {"format", "pack", "packsize", "unpack", NULL};
+static const char *const kept[] = {"char", "len", "lower", "reverse", "sub", "upper", NULL};
 
 /* The methods of strings become ours too. */
 int lib_string(lua_State *L)
@@ -434,9 +434,11 @@ int lib_string(lua_State *L)
 		lua_getfield(L, own, *name);
 		lua_setfield(L, -2, *name);
 	}
-	lua_getfield(L, own, "format");
-	lua_pushcclosure(L, string_format, 1);
-	lua_setfield(L, -2, "format");
+	for (const char *const *name = charged; *name; name++) {
+		lua_getfield(L, own, *name);
+		lua_pushcclosure(L, string_charged, 1);
+		lua_setfield(L, -2, *name);
+	}
 	lua_pushliteral(L, "");
 	lua_getmetatable(L, -1);
 	lua_pushvalue(L, -3);

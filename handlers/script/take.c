@@ -319,8 +319,7 @@ static void table_print(struct script_vm *vm, int table)
 	}
 	if (marked || n > 0) {
 		if (keys_count(L, table) != n)
-			luaL_error(L, marked ? "a list has gaps or names: use null, or an object"
-					     : "a table has both a list and names");
+			luaL_error(L, "a list has gaps or names: use null, or an object");
 		list_print(vm, table, origin);
 		return;
 	}

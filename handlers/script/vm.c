@@ -28,6 +28,7 @@ enum {
 	HEAVY_BYTES = 64 * 1024, /* a block of that size makes it so */
 	BYTES_PER_WORK = 32,	 /* copied in the time of an instruction or two */
 	STRING_HEAD_BYTES = 64,	 /* of a string in Lua, and more */
+	CALLS_MANY = 10000,	 /* under way when memory ends: then they are the reason */
 	ANCHORS_KEPT_MAX = 64,	 /* tables of a former record that may stay in memory */
 	UPVALUE_FUNCTION = 1,
 	UPVALUE_RECORD = 2,
@@ -68,7 +69,12 @@ static const char *limit_text(enum limit limit)
 		[LIMIT_CPU] = "the script takes more than 1 s for one record",
 		[LIMIT_MEMORY] = "the script needs more than 32 MiB",
 		[LIMIT_STRING] = "a string is longer than 4 MiB",
+		[LIMIT_DEPTH] = "the script calls itself too deep",
 	};
+	_Static_assert(SCRIPT_WORK_MAX == 20000000 && SCRIPT_CPU_US_MAX == 1000000 &&
+			       SCRIPT_MEMORY_BYTES_MAX == 32 << 20 &&
+			       SCRIPT_STRING_BYTES_MAX == 4 << 20,
+		       "the texts above");
 
 	return texts[limit];
 }
@@ -145,11 +151,13 @@ static void watch(lua_State *L, lua_Debug *debug)
 
 static enum limit refusal(const struct script_vm *vm, const void *block, size_t was, size_t size)
 {
+	lua_Debug debug;
+
 	if (!block && was == LUA_TSTRING && size > SCRIPT_STRING_BYTES_MAX + STRING_HEAD_BYTES)
 		return LIMIT_STRING;
-	if (vm->bytes - (block ? was : 0) + size > SCRIPT_MEMORY_BYTES_MAX)
-		return LIMIT_MEMORY;
-	return LIMIT_NONE;
+	if (vm->bytes - (block ? was : 0) + size <= SCRIPT_MEMORY_BYTES_MAX)
+		return LIMIT_NONE;
+	return lua_getstack(vm->L, CALLS_MANY, &debug) ? LIMIT_DEPTH : LIMIT_MEMORY;
 }
 
 /* lua_Alloc.  `was` is the size of `block`; without one it is the kind of object. */
@@ -165,8 +173,10 @@ static void *allocate(void *ctx, void *block, size_t was, size_t size)
 		return NULL;
 	}
 	if (vm->bounded && size > had) {
-		vm->refused = refusal(vm, block, was, size);
-		if (vm->refused) {
+		enum limit limit = refusal(vm, block, was, size);
+
+		if (limit) {
+			vm->refused = limit;
 			vm->refused_line = vm_line(vm->L);
 			return NULL;
 		}
@@ -499,12 +509,12 @@ static int mistake_tell(struct script_vm *vm, int status, struct script_mistake 
 	*ret = (struct script_mistake){.line = vm->line};
 	if (vm->expired) {
 		err_set(&ret->err, ERR_LIMIT, "%s", limit_text(vm->expired));
-		if (vm->expired == LIMIT_MEMORY || vm->expired == LIMIT_STRING)
+		if (vm->expired == vm->refused)
 			ret->line = vm->refused_line;
 	} else if (vm->no_memory) {
 		err_set(&ret->err, ERR_NO_MEMORY, "no memory for a script");
 	} else if (status == LUA_ERRERR) {
-		err_set(&ret->err, ERR_LIMIT, "the script calls itself too deep");
+		err_set(&ret->err, ERR_LIMIT, "%s", limit_text(LIMIT_DEPTH));
 	} else {
 		message_polish(vm->message);
 		err_set(&ret->err, ERR_SCRIPT, "%s", vm->message);
@@ -569,7 +579,7 @@ int script_call(struct script_vm *vm, unsigned slot, const struct script_args *a
 		vm_unwinds(vm, status);
 		lua_settop(vm->L, 1);
 	}
-	if (vm->expired == LIMIT_MEMORY)
+	if (vm->refused)
 		lua_gc(vm->L, LUA_GCCOLLECT);
 	if (status != LUA_OK && (!vm->skipped || vm->expired))
 		return mistake_tell(vm, status, ret_mistake);

@@ -68,6 +68,7 @@ enum limit {
 	LIMIT_CPU,
 	LIMIT_MEMORY,
 	LIMIT_STRING,
+	LIMIT_DEPTH,
 };
 
 /* A table made of a record: members that are still the same are copied from there. */

@@ -103,7 +103,7 @@ static void null_arrays_and_objects_are_told_apart(void **state)
 		{"r.l", "{\"l\":[]}", "[]", 0},
 		{"(function() local l = r.l table.remove(l) return l end)()", "{\"l\":[1]}", "[]",
 		 0},
-		{"{1, 2, x = 3}", NULL, "both a list and names", ERR_SCRIPT},
+		{"{1, 2, x = 3}", NULL, "a list has gaps or names", ERR_SCRIPT},
 		{"{[1] = 1, [3] = 3}", NULL, "a list", ERR_SCRIPT},
 		{"{[2] = 1}", NULL, "key 2 is neither", ERR_SCRIPT},
 		{"{[true] = 1}", NULL, "a key of an object is a string, not a boolean", ERR_SCRIPT},
