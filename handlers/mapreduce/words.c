@@ -405,7 +405,8 @@ static uint64_t window_spaces(const char *at, size_t len)
 static bool word_end(struct words *words, struct batch *batch, size_t begin, size_t end)
 {
 	if (end - begin > WORD_INLINE)
-		return long_count(words, batch->text + begin, end - begin, 1);
+		return slots_room(words, BATCH + WINDOW) &&
+		       long_count(words, batch->text + begin, end - begin, 1);
 	batch->at[batch->count] = (uint32_t)begin;
 	batch->len[batch->count++] = (uint32_t)(end - begin);
 	return true;

@@ -169,6 +169,24 @@ static void a_full_table_says_where_it_stopped(void **state)
 	buf_done(&text);
 }
 
+static void long_words_alone_find_room_too(void **state)
+{
+	/* One text of nothing but words that do not fit a slot: the table grows under them. */
+	struct words *words = table(64 << 20, false);
+	struct buf text = BUF(8 << 20);
+	uint64_t total = 0;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		buf_printf(&text, "a-word-that-is-longer-than-a-slot-%d\n", i);
+	assert_int_equal(words_add(words, text.data, text.len), text.len);
+	words_each(words, sum, &total);
+	assert_int_equal(total, MANY);
+	assert_int_equal(words_count(words), MANY);
+	words_free(words);
+	buf_done(&text);
+}
+
 static void random_texts_are_counted_as_strtok_does(void **state)
 {
 	/* The number of words and of different ones, of 200 texts of chance. */
@@ -202,6 +220,7 @@ int main(void)
 		cmocka_unit_test(words_of_any_length_are_told_apart),
 		cmocka_unit_test(folding_takes_ascii_letters_only),
 		cmocka_unit_test(a_full_table_says_where_it_stopped),
+		cmocka_unit_test(long_words_alone_find_room_too),
 		cmocka_unit_test(random_texts_are_counted_as_strtok_does),
 	};
 
