@@ -73,27 +73,56 @@ static uint64_t words_at(const struct term *term, int bit)
 	return shift ? low >> shift | high << (64 - shift) : low;
 }
 
+/* Adds words to the limbs from `limb` on, shifted by less than a word. */
+static void words_shift_add(const struct limbs *limbs, unsigned limb, unsigned shift,
+			    const struct term *term)
+{
+	uint64_t *at = limbs->at + limb, *end = limbs->at + limbs->count, below = 0;
+	const uint64_t turn = term->negative ? UINT64_MAX : 0;
+	uint64_t carry = term->negative;
+
+	/* a negative one is added as its complement: the carry that is missing goes on up */
+	for (unsigned i = 0; i <= term->count && at < end; i++) {
+		uint64_t word = i < term->count ? term->words[i] : 0;
+		uint64_t shifted = word << shift | below;
+		uint128 sum = (uint128)*at + (shifted ^ turn) + carry;
+
+		below = shift ? word >> (64 - shift) : 0;
+		*at++ = (uint64_t)sum;
+		carry = (uint64_t)(sum >> 64);
+	}
+	for (; at < end && carry != term->negative; at++) {
+		uint128 sum = (uint128)*at + turn + carry;
+
+		*at = (uint64_t)sum;
+		carry = (uint64_t)(sum >> 64);
+	}
+}
+
 /* False: it has bits below or above the limbs; nothing was added. */
 static bool limbs_add(const struct limbs *limbs, const struct term *term)
 {
-	unsigned bits = words_bits(term->words, term->count);
+	unsigned bits = words_bits(term->words, term->count), zeros;
 	int lowest = term->exponent - limbs->base; /* where its bit 0 goes */
-	unsigned carry = term->negative, i, end;
+	uint64_t words[EXACT_LIMBS_MAX];
+	struct term above;
 
 	if (bits == 0)
 		return true;
-	if (lowest + (int)words_zeros(term->words) < 0 ||
-	    lowest + (int)bits > (int)limbs->count * 64 - 2)
+	if (lowest + (int)bits > (int)limbs->count * 64 - 2)
 		return false;
-	i = lowest > 0 ? (unsigned)lowest / 64 : 0;
-	end = (unsigned)(lowest + (int)bits + 63) / 64;
-	for (; i < limbs->count && (i < end || carry != term->negative); i++) {
-		uint64_t word = words_at(term, (int)i * 64 - lowest);
-		uint128 sum = (uint128)limbs->at[i] + (term->negative ? ~word : word) + carry;
-
-		limbs->at[i] = (uint64_t)sum;
-		carry = (unsigned)(sum >> 64);
+	if (lowest >= 0) {
+		words_shift_add(limbs, (unsigned)lowest / 64, (unsigned)lowest % 64, term);
+		return true;
 	}
+	zeros = words_zeros(term->words);
+	if (lowest + (int)zeros < 0)
+		return false;
+	above = *term; /* what begins below the limbs, but only with zeros */
+	above.words = words;
+	for (unsigned i = 0; i < term->count; i++)
+		words[i] = words_at(term, (int)i * 64 - lowest);
+	words_shift_add(limbs, 0, 0, &above);
 	return true;
 }
 
