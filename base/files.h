@@ -113,7 +113,7 @@ typedef bool file_found_fn(void *ctx, const char *name,
 			   const struct file_version *version); /* false: no more */
 
 /* Each file whose name matches, in the order of the names' bytes; over FILES_FOUND_MAX of
- * them, or FILES_FOLDER_ENTRIES_MAX names in one folder, is ERR_LIMIT. */
+ * them, or FILES_FOLDER_BYTES_MAX of names in one folder, is ERR_LIMIT. */
 int files_glob(const struct files *files, const char *pattern, file_found_fn *found, void *ctx,
 	       struct err *err);
 

@@ -2,7 +2,8 @@
 /* files_find.c - which files there are: one walk for patterns, prefixes and cursors.
  *
  * A folder is read whole, sorted, and walked down in the order of the full names' bytes: a
- * folder is compared as its name and '/'.  What cannot hold a wanted name is not entered.
+ * folder is compared as its name and '/'.  What is not wanted, or cannot hold what is, is
+ * dropped as it is read.
  * A link to a folder is not walked into, so no walk meets the same place twice on the way
  * down; what is no name (files_name_check) does not exist here.
  */
@@ -16,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { FOLDER_ARENA_BYTES = 64 * 1024 * 1024 }; /* its entries, a quarter of a KiB each at most */
 
 enum { WALK_ON = 0, WALK_STOP = 1 }; /* or -1: *err */
 
@@ -50,7 +49,10 @@ static int entry_add(struct folder *folder, const char *name, bool is_folder, st
 {
 	char *text = arena_printf(&folder->arena, "%s%s", name, is_folder ? "/" : "");
 
-	if (text && folder->count == folder->room) {
+	if (!text)
+		return err_set(err, ERR_LIMIT, "more than %d MiB of names in one folder",
+			       FILES_FOLDER_BYTES_MAX >> 20);
+	if (folder->count == folder->room) {
 		size_t room = MAX(folder->room * 2, 64);
 		const char **more = realloc(folder->entries, room * sizeof(*more));
 
@@ -59,8 +61,6 @@ static int entry_add(struct folder *folder, const char *name, bool is_folder, st
 		folder->entries = more;
 		folder->room = room;
 	}
-	if (!text)
-		return err_set(err, ERR_NO_MEMORY, "no memory for the names of a folder");
 	folder->entries[folder->count++] = text;
 	return 0;
 }
@@ -75,42 +75,35 @@ static bool is_folder(int dir, const struct dirent *entry)
 	       S_ISDIR(stat.st_mode);
 }
 
-/* The names in an open folder. */
-static int folder_read(struct walk *walk, DIR *dir, struct folder *folder)
+/* ---- what is wanted ---- */
+
+/* Adds to the walk's name; the length before, for name_cut(). */
+static size_t name_grow(struct walk *walk, const char *entry, const char *slash)
 {
-	struct dirent *entry;
-	struct err ignored;
+	size_t before = walk->name_len;
 
-	while ((errno = 0, entry = readdir(dir)) != NULL) {
-		size_t len = strlen(entry->d_name);
-
-		if (files_name_check(entry->d_name, len, &ignored) ||
-		    walk->name_len + len > FILE_NAME_BYTES_MAX)
-			continue;
-		if (folder->count == FILES_FOLDER_ENTRIES_MAX ||
-		    walk->looked_at == FILES_LOOKED_AT_MAX)
-			return err_set(walk->err, ERR_LIMIT, "'%s' holds too many names: %zu",
-				       walk->name, walk->looked_at);
-		walk->looked_at++;
-		if (entry_add(folder, entry->d_name, is_folder(dirfd(dir), entry), walk->err))
-			return -1;
-	}
-	return errno ? files_errno(walk->err, walk->name, errno) : 0;
+	walk->name_len += (size_t)snprintf(walk->name + before, sizeof(walk->name) - before, "%s%s",
+					   entry, slash);
+	return before;
 }
 
-/* ---- what is wanted ---- */
+static void name_cut(struct walk *walk, size_t len)
+{
+	walk->name_len = len;
+	walk->name[len] = '\0';
+}
 
 static bool begins_with(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* walk->name ends in '/'. */
+/* Of a folder in the one that is read; its name ends in '/'. */
 static bool folder_is_wanted(struct walk *walk)
 {
 	bool reaches;
 
-	if (walk->depth >= FILE_DEPTH_MAX)
+	if (walk->depth + 1 >= FILE_DEPTH_MAX)
 		return false;
 	if (walk->pattern) {
 		walk->name[walk->name_len - 1] = '\0';
@@ -129,7 +122,37 @@ static bool file_is_wanted(const struct walk *walk)
 	return begins_with(walk->name, walk->prefix) && strcmp(walk->name, walk->after) > 0;
 }
 
+static int entry_offer(struct walk *walk, struct folder *folder, const char *name, bool is_folder)
+{
+	size_t before = name_grow(walk, name, is_folder ? "/" : "");
+	bool wanted = is_folder ? folder_is_wanted(walk) : file_is_wanted(walk);
+
+	name_cut(walk, before);
+	return wanted ? entry_add(folder, name, is_folder, walk->err) : 0;
+}
+
 /* ---- walking ---- */
+
+/* What is wanted of an open folder. */
+static int folder_read(struct walk *walk, DIR *dir, struct folder *folder)
+{
+	struct dirent *entry;
+	struct err ignored;
+
+	while ((errno = 0, entry = readdir(dir)) != NULL) {
+		size_t len = strlen(entry->d_name);
+
+		if (files_name_check(entry->d_name, len, &ignored) ||
+		    walk->name_len + len > FILE_NAME_BYTES_MAX)
+			continue;
+		if (++walk->looked_at > FILES_LOOKED_AT_MAX)
+			return err_set(walk->err, ERR_LIMIT, "more than %d names to look at",
+				       FILES_LOOKED_AT_MAX);
+		if (entry_offer(walk, folder, entry->d_name, is_folder(dirfd(dir), entry)))
+			return -1;
+	}
+	return errno ? files_errno(walk->err, walk->name, errno) : 0;
+}
 
 /* False: gone meanwhile, no regular file, a link that leads out, or behind a mapped folder. */
 static bool file_look(const struct walk *walk, int dir, const char *entry, struct stat *ret_stat)
@@ -156,7 +179,7 @@ static int file_meet(struct walk *walk, int dir, const char *entry)
 	struct file_version version;
 	struct stat stat;
 
-	if (!file_is_wanted(walk) || !file_look(walk, dir, entry, &stat))
+	if (!file_look(walk, dir, entry, &stat))
 		return WALK_ON;
 	if (walk->pattern && walk->found_count == FILES_FOUND_MAX)
 		return err_set(walk->err, ERR_LIMIT, "more than %d files match '%s'",
@@ -170,31 +193,25 @@ static int folder_walk(struct walk *walk);
 
 static int entry_walk(struct walk *walk, int dir, const char *entry)
 {
-	size_t before = walk->name_len;
-	size_t len = strlen(entry);
-	int rc = WALK_ON;
+	size_t before = name_grow(walk, entry, "");
+	bool is_folder = entry[strlen(entry) - 1] == '/';
+	int rc;
 
-	memcpy(walk->name + before, entry, len + 1);
-	walk->name_len += len;
 	walk->depth++;
-	if (entry[len - 1] != '/')
-		rc = file_meet(walk, dir, entry);
-	else if (folder_is_wanted(walk))
-		rc = folder_walk(walk);
+	rc = is_folder ? folder_walk(walk) : file_meet(walk, dir, entry);
 	walk->depth--;
-	walk->name_len = before;
-	walk->name[before] = '\0';
+	name_cut(walk, before);
 	return rc;
 }
 
 static int entries_walk(struct walk *walk, DIR *dir)
 {
-	struct folder folder = {.arena = ARENA(FOLDER_ARENA_BYTES)};
+	struct folder folder = {.arena = ARENA(FILES_FOLDER_BYTES_MAX)};
 	int rc = folder_read(walk, dir, &folder);
 
 	/* Mapped folders stand at the top, whatever the tree has under their names. */
 	for (unsigned i = 0; rc == 0 && walk->depth == 0 && i < walk->files->mapped_count; i++)
-		rc = entry_add(&folder, walk->files->mapped[i].name, true, walk->err);
+		rc = entry_offer(walk, &folder, walk->files->mapped[i].name, true);
 	if (rc == 0 && folder.count > 0)
 		qsort(folder.entries, folder.count, sizeof(folder.entries[0]), entry_compare);
 	for (size_t i = 0; rc == WALK_ON && i < folder.count; i++)

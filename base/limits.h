@@ -176,8 +176,8 @@ enum {
 	FILE_DEPTH_MAX            = 16,               /* folders in folders: finding files recurses */
 	FILE_FOLDERS_MAX          = 32,               /* mapped by an operator: one flag each */
 	FILES_FOUND_MAX           = 100000,           /* of one pattern: each is a part of a job, or more */
-	FILES_FOLDER_ENTRIES_MAX  = 100000,           /* names of one folder, sorted in memory */
-	FILES_LOOKED_AT_MAX       = 1000000,          /* of one search: seconds of a disk */
+	FILES_FOLDER_BYTES_MAX    = 64 * 1024 * 1024, /* names of one folder, sorted in memory: a million */
+	FILES_LOOKED_AT_MAX       = 4 * 1000 * 1000,  /* names of one search: seconds of a disk */
 	FILES_UPLOADS_MAX         = 1024,             /* under way at once: a descriptor each */
 	FILES_DESK_THREADS        = 4,                /* their ends: a disk syncs several at the price of one */
 	FILES_RESUME_BYTES_MIN    = 1024 * 1024,      /* what is smaller is sent again when it breaks off */

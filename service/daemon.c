@@ -425,7 +425,7 @@ unsigned daemon_drain(struct daemon *daemon, int64_t for_ms)
 }
 
 /* After a drain no request is under way but health checks, which touch neither engine
- * nor store.  The fetcher goes first: it saves what it knows of hosts.  The store calls
+ * nor store, and uploads, which write and find their desk closed.  The fetcher goes first: it saves what it knows of hosts.  The store calls
  * back for what it still commits, so engine and server go after it. */
 void daemon_stop(struct daemon *daemon)
 {
@@ -433,11 +433,13 @@ void daemon_stop(struct daemon *daemon)
 		return;
 	fetcher_free(daemon->api.fetcher);
 	cache_free(daemon->api.cache);
-	desk_free(daemon->api.desk);
-	desk_free(daemon->api.files_desk);
+	desk_stop(daemon->api.desk);
+	desk_stop(daemon->api.files_desk);
 	store_close(daemon->api.store);
 	engine_free(daemon->api.engine);
 	server_free(daemon->api.server);
+	desk_free(daemon->api.desk);
+	desk_free(daemon->api.files_desk);
 	files_free(daemon->api.files);
 	events_free(daemon->api.events);
 	auth_free(daemon->auth);

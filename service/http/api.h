@@ -43,7 +43,7 @@ struct api {
 	struct cache *cache;
 	struct files *files;
 	struct server *server;
-	struct desk *desk, *files_desk; /* tests of specs; ends of uploads */
+	struct desk *desk, *files_desk; /* tests of specs; what waits for files */
 	const struct permits *permits;
 	const struct config *config;
 	int64_t started_wall_ms;
@@ -108,8 +108,9 @@ void host_open(struct request *request);
 void host_close(struct request *request);
 void host_reset(struct request *request);
 void host_patch(struct request *request);
-/* api_files.c */
+/* api_files_list.c */
 void file_list(struct request *request);
+/* api_files.c */
 void file_show(struct request *request);
 void file_delete(struct request *request);
 /* api_uploads.c */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* api_files.c - /v1/files: list, download, delete; uploads are api_uploads.c's.
+/* api_files.c - /v1/files/{file...}: download and delete; api_uploads.c has PUT, api_files_list.c
+ * the list.
  *
  * What is in a file came from anywhere: it is served as something to be saved, so that no
  * browser takes it for a page of ours.
@@ -16,7 +17,6 @@
 #include "service/http/range.h"
 
 #include <inttypes.h>
-#include <nettle/base64.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -324,97 +324,6 @@ void file_delete(struct request *request)
 	removal->later = reply_later(request, removal_answer, removal_release, removal);
 	if (!removal->later || desk_add(api_of(request)->files_desk, &removal->work))
 		return;
-	err_set(&removal->err, ERR_TOO_MANY_REQUESTS, "too many files are being changed");
+	err_set(&removal->err, ERR_TOO_MANY_REQUESTS, "too many requests wait for the disk");
 	later_done(removal->later);
-}
-
-/* ---- GET /v1/files ---- */
-
-enum { CURSOR_MAX = BASE64_ENCODE_LENGTH(FILE_NAME_BYTES_MAX) + BASE64_ENCODE_FINAL_LENGTH + 1 };
-
-struct page {
-	struct json_out out;
-	unsigned limit, count;
-	bool more;
-	char last[FILE_NAME_BYTES_MAX + 1];
-};
-
-static bool page_add(void *ctx, const char *name, const struct file_version *version)
-{
-	struct page *page = ctx;
-
-	page->more = page->count == page->limit;
-	if (page->more)
-		return false;
-	page->count++;
-	snprintf(page->last, sizeof(page->last), "%s", name);
-	json_out_object(&page->out, NULL);
-	file_out(&page->out, name, version, NULL);
-	json_out_end(&page->out, '}');
-	return true;
-}
-
-/* The name that the page before ended with, in base64url. */
-static int cursor_read(struct request *request, char after[FILE_NAME_BYTES_MAX + 1],
-		       struct err *err)
-{
-	const char *cursor = request_query(request, "cursor");
-	struct base64_decode_ctx ctx;
-	uint8_t bytes[BASE64_DECODE_LENGTH(CURSOR_MAX)];
-	size_t len = sizeof(bytes);
-	struct err ignored;
-
-	*after = '\0';
-	if (!cursor)
-		return 0;
-	base64url_decode_init(&ctx);
-	if (strlen(cursor) >= CURSOR_MAX ||
-	    !base64_decode_update(&ctx, &len, bytes, strlen(cursor), cursor) ||
-	    !base64_decode_final(&ctx) || files_name_check((char *)bytes, len, &ignored))
-		return err_set(err, ERR_BAD_CURSOR, "'%.60s' came from no list of files", cursor);
-	memcpy(after, bytes, len);
-	after[len] = '\0';
-	return 0;
-}
-
-static void cursor_write(struct request *request, struct page *page)
-{
-	char cursor[CURSOR_MAX];
-	struct base64_encode_ctx ctx;
-	size_t len;
-
-	base64url_encode_init(&ctx);
-	len = base64_encode_update(&ctx, cursor, strlen(page->last), (const uint8_t *)page->last);
-	len += base64_encode_final(&ctx, cursor + len);
-	cursor[len] = '\0';
-	json_out_text(&page->out, "next_cursor", cursor);
-	query_next_link(request, "/v1/files", cursor);
-}
-
-void file_list(struct request *request)
-{
-	static const char *const known[] = {"prefix", "limit", "cursor", NULL};
-	const char *prefix = request_query(request, "prefix");
-	struct buf body = BUF(REPLY_BYTES_MAX);
-	struct page page = {.out = JSON_OUT(&body)};
-	char after[FILE_NAME_BYTES_MAX + 1];
-	struct err err;
-
-	json_out_object(&page.out, NULL);
-	json_out_array(&page.out, "items");
-	if (request_query_check(request, known, &err) || query_limit(request, &page.limit, &err) ||
-	    cursor_read(request, after, &err) ||
-	    files_list(api_of(request)->files, prefix ? prefix : "", after, page_add, &page,
-		       &err)) {
-		buf_done(&body);
-		reply_problem(request, &err);
-		return;
-	}
-	json_out_end(&page.out, ']');
-	if (page.more)
-		cursor_write(request, &page);
-	else
-		json_out_null(&page.out, "next_cursor");
-	json_out_end(&page.out, '}');
-	reply_json(request, 200, &body);
 }

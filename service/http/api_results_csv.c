@@ -5,8 +5,8 @@
  * most), unless ?columns= names them; csv.h says what becomes of the rest.
  */
 #include "base/limits.h"
-#include "service/http/api.h"
 #include "base/record/csv.h"
+#include "service/http/api.h"
 #include "service/http/result_lines.h"
 
 #include <stdlib.h>

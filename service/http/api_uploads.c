@@ -60,7 +60,7 @@ static bool range_take(const char *text, int64_t *ret_first, int64_t *ret_last, 
 		return false;
 	if (strcmp(text, "*") == 0) {
 		*ret_total = -1;
-		return *ret_first <= *ret_last;
+		return *ret_first <= *ret_last && *ret_last < INT64_MAX;
 	}
 	return number_take(&text, ret_total) && *text == '\0' && *ret_first <= *ret_last &&
 	       *ret_last < *ret_total;
@@ -197,7 +197,7 @@ static void put_end(struct request *request, void *ctx)
 	put->later = reply_later(request, put_answer, put_release, put);
 	if (!put->later || desk_add(api_of(request)->files_desk, &put->work))
 		return;
-	err_set(&put->err, ERR_TOO_MANY_REQUESTS, "too many files are being changed");
+	err_set(&put->err, ERR_TOO_MANY_REQUESTS, "too many requests wait for the disk");
 	later_done(put->later);
 }
 

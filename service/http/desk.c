@@ -83,7 +83,7 @@ int desk_new(unsigned threads, unsigned waiting_max, struct desk **ret_desk, str
 	return 0;
 }
 
-void desk_free(struct desk *desk)
+void desk_stop(struct desk *desk)
 {
 	if (!desk)
 		return;
@@ -91,8 +91,15 @@ void desk_free(struct desk *desk)
 	desk->stopping = true;
 	cond_broadcast(&desk->some);
 	lock_drop(&desk->lock);
-	for (unsigned i = 0; i < desk->threads_count; i++)
-		pthread_join(desk->threads[i], NULL);
+	while (desk->threads_count > 0)
+		pthread_join(desk->threads[--desk->threads_count], NULL);
+}
+
+void desk_free(struct desk *desk)
+{
+	if (!desk)
+		return;
+	desk_stop(desk);
 	cond_done(&desk->some);
 	lock_done(&desk->lock);
 	free(desk);

@@ -4,7 +4,7 @@
  * A request that needs it suspends its connection (reply_later) and is answered from
  * here.  Work waits in order, a bounded number of pieces.
  *
- * Threads    desk_add() from any thread; desk_free() once, by its maker.
+ * Threads    desk_add() from any thread; desk_stop() and desk_free() by its maker.
  * Ownership  from desk_add() on the desk holds the work until run() is called.
  * Locks      LOCK_LEAF; run() is called without it.
  */
@@ -19,7 +19,7 @@ struct desk;
 
 /* The first member of what the caller allocates. */
 struct desk_work {
-	/* Exactly once, on a thread of the desk; stopping: from desk_free(), only to answer. */
+	/* Exactly once, on a thread of the desk; stopping: from desk_stop(), only to answer. */
 	void (*run)(struct desk_work *work, bool stopping);
 	struct desk_work *next;
 };
@@ -27,7 +27,9 @@ struct desk_work {
 enum { DESK_THREADS_MAX = 8 };
 
 int desk_new(unsigned threads, unsigned waiting_max, struct desk **ret_desk, struct err *err);
-void desk_free(struct desk *desk); /* NULL is fine */
+/* Ends the threads; nothing can be added any more.  NULL is fine, here and below. */
+void desk_stop(struct desk *desk);
+void desk_free(struct desk *desk); /* stops what was not stopped */
 
 bool desk_add(struct desk *desk, struct desk_work *work); /* false: too much waits */
 
