@@ -56,6 +56,10 @@ struct kernel_lane {
 	int64_t memory_bytes; /* this one's share */
 	const char *dir;      /* for what does not fit it */
 	uint64_t seed;	      /* of hashes: the same for all lanes and attempts of a job */
+	const char *ctx;      /* what scripts see as `ctx` */
+	size_t ctx_len;
+	void (*log)(void *to, const char *text, size_t len); /* what scripts say */
+	void *log_to;
 };
 
 /* Some rows, and who hears of those that cannot be added. */
@@ -73,6 +77,8 @@ struct kernel_gather {
 	void **states;
 	unsigned count;
 	const char *dir;
+	const char *ctx; /* what scripts see as `ctx` */
+	size_t ctx_len;
 };
 
 struct kernel {

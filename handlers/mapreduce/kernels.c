@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kernels.c - every kernel: one declaration and one line, sorted by name.
+/* kernels.c - every kernel: one declaration and one line, sorted by name; one that is asked for by
+ * a member of its own (lua) is not among the names.
  *
  * Of two of one name the first that can read the input is taken.
  */
@@ -11,6 +12,7 @@ extern const struct kernel kernel_count, kernel_range_count;
 extern const struct kernel kernel_distinct;
 extern const struct kernel kernel_group_by;
 extern const struct kernel kernel_histogram;
+extern const struct kernel kernel_lua;
 extern const struct kernel kernel_primes;
 extern const struct kernel kernel_squares, kernel_range_squares;
 extern const struct kernel kernel_stats;
@@ -18,19 +20,13 @@ extern const struct kernel kernel_sum, kernel_range_sum;
 extern const struct kernel kernel_words;
 
 static const struct kernel *const kernels[] = {
-	&kernel_range_count,
-	&kernel_count,
-	&kernel_primes,
-	&kernel_distinct,
-	&kernel_group_by,
-	&kernel_histogram,
-	&kernel_stats,
-	&kernel_range_sum,
-	&kernel_sum,
-	&kernel_range_squares,
-	&kernel_squares,
-	&kernel_words,
-	NULL,
+	&kernel_range_count,   &kernel_count,
+	&kernel_primes,	       &kernel_distinct,
+	&kernel_group_by,      &kernel_histogram,
+	&kernel_lua,	       &kernel_stats,
+	&kernel_range_sum,     &kernel_sum,
+	&kernel_range_squares, &kernel_squares,
+	&kernel_words,	       NULL,
 };
 
 const char *const kernel_names[] = {

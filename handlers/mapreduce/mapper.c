@@ -31,6 +31,11 @@ struct blob_head {
 
 /* ---- making ---- */
 
+static void script_says(void *to, const char *text, size_t len)
+{
+	run_log(to, LOG_INFO, "%.*s", (int)len, text);
+}
+
 static void *state_new(const struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct kernel_lane options = {
@@ -40,6 +45,10 @@ static void *state_new(const struct mapreduce *job, unsigned lane, struct err *e
 		.memory_bytes = job->plan->memory_bytes / job->mappers_count,
 		.dir = job->dir,
 		.seed = job->seed,
+		.ctx = job->context.data,
+		.ctx_len = job->context.len,
+		.log = script_says,
+		.log_to = job->run,
 	};
 
 	return job->plan->kernel->lane_new(&options, err);

@@ -30,6 +30,7 @@ static void mapreduce_close(void *state)
 	free(job->mappers);
 	free(job->left_failures.at);
 	output_done(&job->output);
+	buf_done(&job->context);
 	input_free(job->input);
 	free(job);
 }
@@ -116,8 +117,10 @@ static int mapreduce_open(struct run *run, const struct plan *plan, void **ret_s
 	job->plan = plan;
 	job->opened_ms = clock_ms();
 	output_init(&job->output);
+	buf_init(&job->context, JOB_SPEC_BYTES_MAX);
 	lanes_choose(job);
-	if ((plan->kernel->uses_disk && run_scratch(run, &job->dir, err)) ||
+	if (run_context(run, &job->context) ||
+	    (plan->kernel->uses_disk && run_scratch(run, &job->dir, err)) ||
 	    input_open(run, plan->input, &plan->fields, plan->chunk_bytes, &job->input, err) ||
 	    mappers_open(job, err) || checkpoints_load(job, err)) {
 		mapreduce_close(job);
@@ -143,8 +146,11 @@ static int states_merge(struct mapreduce *job, struct err *err)
 static int states_gather(struct mapreduce *job, struct err *err)
 {
 	void *states[LANES_MAX];
-	struct kernel_gather options = {
-		.states = states, .count = job->mappers_count, .dir = job->dir};
+	struct kernel_gather options = {.states = states,
+					.count = job->mappers_count,
+					.dir = job->dir,
+					.ctx = job->context.data,
+					.ctx_len = job->context.len};
 
 	for (unsigned i = 0; i < job->mappers_count; i++)
 		states[i] = job->mappers[i]->state;

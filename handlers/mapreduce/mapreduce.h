@@ -23,7 +23,8 @@ struct mapreduce {
 	struct run *run;
 	const struct plan *plan;
 	struct input *input;
-	const char *dir; /* the run's scratch */
+	const char *dir;    /* the run's scratch */
+	struct buf context; /* what scripts see as `ctx` */
 	uint64_t seed;
 	int64_t opened_ms;
 	int64_t left_done; /* bytes or numbers that earlier attempts had in checkpoints */

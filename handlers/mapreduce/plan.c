@@ -38,6 +38,25 @@ static const struct param aggregate_element[] = {
 	{0},
 };
 
+static const struct param script_line[] = {
+	{.kind = PARAM_TEXT, .summary = "A line of the script"},
+	{0},
+};
+
+static const struct param script_lines = {
+	.kind = PARAM_ARRAY, .members = script_line, .summary = "Its lines",
+};
+
+static const struct param reduce_members[] = {
+	{.name = "lua", .kind = PARAM_TEXT, .required = true, .otherwise = &script_lines,
+	 .summary = "A script that returns one value for key and values"},
+	{0},
+};
+
+static const struct param reduce_script = {
+	.kind = PARAM_OBJECT, .members = reduce_members, .summary = "A script",
+};
+
 static const struct param map_params[] = {
 	{.name = "builtin", .kind = PARAM_CHOICE, .choices = kernel_names,
 	 .summary = "What is computed; group_by when that is there"},
@@ -54,7 +73,8 @@ static const struct param map_params[] = {
 	{.name = "width", .kind = PARAM_NUMBER, .summary = "Of histogram: how wide a bar is"},
 	{.name = "origin", .kind = PARAM_NUMBER, .preset = "0",
 	 .summary = "Of histogram: where a bar begins"},
-	{.name = "lua", .kind = PARAM_LATER},
+	{.name = "lua", .kind = PARAM_TEXT, .otherwise = &script_lines,
+	 .summary = "A script that calls emit(key, value) for each record r"},
 	{0},
 };
 
@@ -63,7 +83,10 @@ const struct param mapreduce_params[] = {
 	 .summary = "What is read"},
 	{.name = "map", .kind = PARAM_OBJECT, .required = true, .members = map_params,
 	 .summary = "What is done with each chunk of it"},
-	{.name = "reduce", .kind = PARAM_LATER},
+	{.name = "reduce", .kind = PARAM_TEXT, .otherwise = &reduce_script,
+	 .summary = "Of lua: the aggregate of the values of one key, \"sum\", or a script"},
+	{.name = "combine", .kind = PARAM_LATER},
+	{.name = "finish", .kind = PARAM_LATER},
 	{.name = "sort", .kind = PARAM_ARRAY, .min = 1, .max = MAPREDUCE_KEYS_MAX,
 	 .members = sort_element, .summary = "The order of the items; by key without it"},
 	{.name = "limit", .kind = PARAM_INT, .min = 1, .max = 9007199254740992.0,
@@ -108,6 +131,8 @@ static void strays_tell(const struct kernel *kernel, const struct json *map,
 /* By name, or by what only group_by has. */
 static const char *kernel_name(const struct json *map)
 {
+	if (json_get(map, "lua") && !json_get(map, "builtin"))
+		return "lua";
 	if (json_get(map, "group_by") || json_get(map, "aggregates"))
 		return spec_text(map, "builtin", "group_by");
 	return spec_text(map, "builtin", NULL);
@@ -141,7 +166,7 @@ static void kernel_read(const struct json *spec, struct planner *planner, struct
 		mistake_hint(planner->mistakes,
 			     mistake_add(planner->mistakes, "/spec/map", "missing-member",
 					 "nothing says what is computed"),
-			     "builtin, or group_by with aggregates");
+			     "builtin, group_by with aggregates, or lua");
 		return;
 	}
 	plan->kernel = kernel_find(name, kernel_planner.range && !json_get(map, "of") &&
@@ -156,6 +181,9 @@ static void kernel_read(const struct json *spec, struct planner *planner, struct
 		return;
 	}
 	strays_tell(plan->kernel, map, planner->mistakes);
+	if (json_get(spec, "reduce") && strcmp(plan->kernel->name, "lua") != 0)
+		mistake_add(planner->mistakes, "/spec/reduce", "conflict",
+			    "%s reduces by itself; reduce is for map.lua", plan->kernel->name);
 	sort_check(plan->kernel, spec, planner->mistakes);
 	if (plan->kernel->plan)
 		plan->kernel_plan = plan->kernel->plan(&kernel_planner);

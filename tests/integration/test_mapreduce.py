@@ -172,6 +172,46 @@ def test_values_are_told_apart_and_put_into_bars(jobs, map_, found):
     assert items(jobs, {"input": {"items": [2, 1, "x", 1]}, "map": map_}) == found
 
 
+# ---- scripts ----
+
+LINES = {"input": {"items": ["a b a", "c a"]},
+         "map": {"lua": "for w in r:gmatch('%S+') do emit(w, #w + i * 0) end"}}
+
+
+@pytest.mark.parametrize("reduce, values", [
+    ("sum", [3, 1, 1]),
+    ("count", [3, 1, 1]),
+    ("p50", [1, 1, 1]),
+    ({"lua": ["local n = 0", "for v in values do n = n + v end", "return key .. n"]},
+     ["a3", "b1", "c1"]),
+    (None, [[1, 1, 1], [1], [1]]),
+])
+def test_a_script_emits_pairs_that_are_reduced_by_key(jobs, reduce, values):
+    """By a named aggregate, by a script, or given as they are."""
+    spec = {**LINES, **({"reduce": reduce} if reduce else {})}
+    assert [(item["key"], item["value"]) for item in items(jobs, spec)] == \
+        list(zip("abc", values))
+
+
+def test_mistakes_in_scripts_are_told_together(jobs):
+    """Of map and of reduce, at the door."""
+    told = jobs.post("/v1/jobs", {"type": "mapreduce", "spec": {
+        "input": {"items": []}, "map": {"lua": "emit(x, 1)"}, "reduce": "smu"}})
+    assert sorted((m["pointer"], m["type"]) for m in told.json()["errors"]) == [
+        ("/spec/map/lua", "script"), ("/spec/reduce", "bad-choice")]
+
+
+def test_a_script_that_fails_fails_its_record(jobs):
+    """With the line of the script."""
+    spec = {"input": {"items": [1, None, 3]}, "map": {"lua": ["local x = r + 1", "emit('k', x)"]},
+            "reduce": "sum"}
+    job = jobs.run("mapreduce", spec)
+    assert job["state"] == "failed" and "line 1" in job["error"]["detail"]
+    job = jobs.run("mapreduce", {**spec, "on_error": "skip"})
+    assert answer(job)["failed"] == 1
+    assert jobs.results(job["id"]) == [{"key": "k", "value": 6}]
+
+
 # ---- bad records ----
 
 BAD = '{"v":1}\n{"v":\n{"v":3}\n{"v":"x"}\n'
