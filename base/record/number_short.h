@@ -58,8 +58,8 @@ static inline bool value_number_short(const char *text, size_t len, struct value
 		digits = (digits & -(point << 1)) | (digits & below) << 8;
 	}
 	number = (int64_t)digits_number(digits);
-	if (((digits + BYTES_OF(0x76)) | digits) & BYTES_OF(0x80) ||
-	    (number == 0 && negative) || (text[negative] == '0' && whole > 1))
+	if (((digits + BYTES_OF(0x76)) | digits) & BYTES_OF(0x80) || (number == 0 && negative) ||
+	    (text[negative] == '0' && whole > 1))
 		return false;
 	number = negative ? -number : number;
 	ret_value->kind = point ? VALUE_DOUBLE : VALUE_INT;

@@ -259,7 +259,7 @@ int csv_reader_begin(struct reader *reader, const char *header, size_t len, stru
 			return -1;
 	}
 	csv->columns = arena_array(&csv->arena, count, sizeof(*csv->columns));
-	for (size_t i = 0; i < count && !arena_failed(&csv->arena); i++) {
+	for (size_t i = 0; names && i < count && !arena_failed(&csv->arena); i++) {
 		csv->count = i + 1;
 		if (!column_begin(reader, &csv->columns[i], &names[i]))
 			return err_set(err, ERR_NO_MEMORY, "no memory for the columns");

@@ -280,8 +280,10 @@ static const char *rows_read(struct reader *reader, const struct block *block, s
 static int too_long(const struct reader *reader, const char *raw, const char *block,
 		    struct err *err)
 {
+	int64_t offset = reader->offset + (raw - block);
+
 	return err_set(err, ERR_LIMIT, "the record at byte %lld is longer than %d MiB",
-		       (long long)(reader->offset + (raw - block)), RECORD_BYTES_MAX >> 20);
+		       (long long)offset, RECORD_BYTES_MAX >> 20);
 }
 
 int reader_read(struct reader *reader, const char *block, size_t len, bool last,
