@@ -136,6 +136,7 @@ enum {
 	RUN_LEFT_BYTES_MAX        = 256 * 1024 * 1024, /* checkpoints of an earlier attempt, until open returns */
 	RUN_PARKED_MAX            = 1024,             /* parts in memory before their time; others wait in the store */
 	RUN_COMPLETIONS_MAX       = 4096,             /* fetches and timers finished, not yet taken, per lane */
+	RUN_STREAM_BYTES_MAX      = 1024 * 1024,      /* of a body, not taken yet: then its sender is slowed down */
 	RUN_COMMIT_MS             = 200,              /* a crash repeats at most this much of a crawl */
 	RUN_START_NOTE_MS         = 20,               /* shorter runs are told of at their end only */
 	RUN_COUNTERS_MAX          = 4096,             /* of one job: some for each of its stages */

@@ -107,6 +107,14 @@ enum run_answer {
 enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_request *request,
 			  uint64_t tag, struct err *err);
 
+/* The same, but the body of a 2xx is taken piece by piece, as it comes: the lane is woken when
+ * there is some, and while much of it waits to be taken its sender is slowed down.  Its
+ * first byte makes a failure final.  What was not taken at the end is the result's body. */
+enum run_answer run_stream(struct run *run, unsigned lane, const struct fetch_request *request,
+			   uint64_t tag, struct err *err);
+/* Moves up to `room` bytes that have come of that one; 0: none now. */
+size_t run_stream_read(struct run *run, unsigned lane, uint64_t tag, char *into, size_t room);
+
 /* What is known now of the robots.txt of an origin (fetch_result.host_key), under a product
  * token that some fetch asked with; no fetch is made.  To be given up with robots_free().
  * NULL: not known. */

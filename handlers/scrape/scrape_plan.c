@@ -7,15 +7,13 @@
 #include "handlers/scrape/scrape.h"
 
 #include "base/limits.h"
+#include "handlers/request_named.h"
 #include "handlers/scrape/jar.h"
 #include "net/cookies.h"
-#include "net/guard.h"
 #include "net/robots.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 enum { PLAN_BYTES_MAX = 64 * 1024 * 1024, URLS_MAX = 100000, SITEMAPS_MAX = 1000 };
 
@@ -124,33 +122,6 @@ const struct param scrape_params[] = {
 
 /* ---- URLs ---- */
 
-/* Spelled for a mistake only: there may be 100,000 good ones. */
-static const char *url_pointer(struct planner *planner, size_t index)
-{
-	return mistakes_pointer_index(planner->mistakes, "/spec/urls", index);
-}
-
-static void address_check(const struct url *url, size_t index, struct planner *planner)
-{
-	struct sockaddr_storage address;
-	char hint[GUARD_HINT_LEN];
-	struct mistake *mistake;
-	struct err err;
-
-	if (url_address(url, &address)) {
-		if (guard_check(planner->permits->guard, (struct sockaddr *)&address, &err) == 0)
-			return;
-		mistake = mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED,
-					   url_pointer(planner, index), "%s", err.detail);
-		guard_hint(planner->permits->guard, (struct sockaddr *)&address, hint);
-		if (hint[0])
-			mistake_hint(planner->mistakes, mistake, "%s", hint);
-	} else if (guard_check_name(planner->permits->guard, url->host.at, url->host.len, &err)) {
-		mistake_add_code(planner->mistakes, ERR_ADDRESS_DENIED, url_pointer(planner, index),
-				 "%s", err.detail);
-	}
-}
-
 static int urls_read(const struct json *urls, struct plan *plan, struct planner *planner)
 {
 	bool strip = plan->follow && plan->follow->strip_tracking;
@@ -168,17 +139,11 @@ static int urls_read(const struct json *urls, struct plan *plan, struct planner 
 		return -1;
 	for (value = json_first(urls); value; value = json_next(value)) {
 		size_t index = plan->urls_count++;
-		const char *text = json_text(value, "");
+		const struct named_url named = {json_text(value, ""), "/spec/urls", (int64_t)index};
 		struct url url;
-		struct err err;
 
-		if (url_parse(text, strlen(text), NULL, &plan->arena, &url, &err) ||
-		    url_check_fetch(&url, &err)) {
-			mistake_add(planner->mistakes, url_pointer(planner, index), "bad-url", "%s",
-				    err.detail);
+		if (url_named(&named, planner, &plan->arena, &url))
 			continue;
-		}
-		address_check(&url, index, planner);
 		plan->urls[index] = url.href;
 		plan->keys[index] = url_canonical(&url, strip, &plan->arena);
 		if (!plan->keys[index])
@@ -191,45 +156,6 @@ static int urls_read(const struct json *urls, struct plan *plan, struct planner 
 }
 
 /* ---- the request ---- */
-
-static bool header_is_ours(const char *name)
-{
-	static const char *const ours[] = {"host",	 "content-length",  "transfer-encoding",
-					   "connection", "accept-encoding", "te",
-					   "upgrade"};
-
-	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-		if (strcasecmp(name, ours[i]) == 0)
-			return true;
-	return false;
-}
-
-static bool header_is_token(const char *name)
-{
-	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
-				    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-	return *name && strspn(name, token) == strlen(name);
-}
-
-static void header_check(const char *name, const char *value, struct mistakes *mistakes)
-{
-	const char *pointer = mistakes_pointer(mistakes, "/spec/headers", name);
-
-	if (!header_is_token(name))
-		mistake_add(mistakes, pointer, "bad-header", "'%s' is no name of a header field",
-			    name);
-	else if (header_is_ours(name))
-		mistake_add(mistakes, pointer, "bad-header", "'%s' is the fetch engine's own",
-			    name);
-	for (; *value; value++) {
-		if ((unsigned char)*value < ' ' && *value != '\t') {
-			mistake_add(mistakes, pointer, "bad-header",
-				    "a value has no control characters");
-			return;
-		}
-	}
-}
 
 /* Credentials go to the origins that the spec names, not to where links lead. */
 static bool header_is_secret(const char *name)
@@ -265,11 +191,11 @@ static int headers_read(const struct json *spec, struct plan *plan, struct mista
 		struct fetch_header *header = &plan->headers[plan->headers_count++];
 
 		*header = (struct fetch_header){json_name(value), json_text(value, "")};
-		header_check(header->name, header->value, mistakes);
+		header_named(header, "/spec/headers", mistakes);
 	}
 	if (agent) {
-		header_check("User-Agent", agent, mistakes);
-		plan->headers[plan->headers_count++] = (struct fetch_header){"User-Agent", agent};
+		plan->headers[plan->headers_count] = (struct fetch_header){"User-Agent", agent};
+		header_named(&plan->headers[plan->headers_count++], "/spec/headers", mistakes);
 	}
 	headers_order(plan);
 	return 0;

@@ -6,6 +6,9 @@
  * wakes the lane; gone when the step takes it.  A lane has at most
  * RUN_COMPLETIONS_MAX of them, under way or arrived, so nothing grows here.
  *
+ * The body of a stream gathers in its pending, by the fetcher's thread, which pauses the fetch
+ * when it is much; the lane that takes from it resumes it.
+ *
  * At the end run_pending_cancel() marks the run as leaving: callbacks that come later
  * drop what they bring, and the last of them hands the run to a worker to be closed.
  */
@@ -16,6 +19,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void list_add(struct pending_list *list, struct pending *pending)
 {
@@ -45,6 +49,7 @@ static void pending_free(struct pending *pending)
 	if (pending->fetch)
 		fetch_drop(pending->fetch);
 	fetch_result_free(pending->completion.fetch);
+	buf_done(&pending->body);
 	free(pending);
 }
 
@@ -129,12 +134,53 @@ static void pending_arrived(struct pending *pending)
 	run_unref(run);
 }
 
+/* Nobody else is at the body any more. */
+static void stream_end(struct pending *pending, struct fetch_result *result)
+{
+	size_t len;
+	char *rest = buf_take(&pending->body, &len);
+
+	if (!rest) {
+		err_set(&result->err, ERR_NO_MEMORY, "no memory for what has come of %s",
+			result->final_url);
+	} else if (len > 0) {
+		free(result->body);
+		result->body = rest;
+		result->body_len = len;
+		return;
+	}
+	free(rest);
+}
+
 static void fetch_done(void *ctx, struct fetch_result *result)
 {
 	struct pending *pending = ctx;
 
+	if (pending->streams)
+		stream_end(pending, result);
 	pending->completion.fetch = result;
 	pending_arrived(pending);
+}
+
+/* On the fetcher's thread; fetch_done() has not come, so the run is still there. */
+static enum fetch_flow stream_took(void *ctx, const struct fetch_answer *answer, const char *bytes,
+				   size_t len)
+{
+	struct pending *pending = ctx;
+	struct run *run = pending->run;
+	bool wake, pause;
+
+	(void)answer;
+	lock_take(&run->lock);
+	wake = !run->leaving && pending->body.len == 0;
+	if (!run->leaving)
+		buf_add(&pending->body, bytes, len); /* a failure shows at the end */
+	pause = pending->body.len >= RUN_STREAM_BYTES_MAX;
+	pending->paused = pause;
+	lock_drop(&run->lock);
+	if (wake)
+		run_wake(run, pending->lane);
+	return pause ? FETCH_PAUSE : FETCH_GO_ON;
 }
 
 static void timer_done(void *ctx)
@@ -142,20 +188,15 @@ static void timer_done(void *ctx)
 	pending_arrived(ctx);
 }
 
-enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_request *request,
-			  uint64_t tag, struct err *err)
+static enum run_answer fetch_begin(struct run *run, struct pending *pending,
+				   const struct fetch_request *request, struct err *err)
 {
-	struct pending *pending;
 	struct fetch *fetch = NULL;
 	bool begun, full;
 
 	if (!run->engine->config.fetcher) {
+		free(pending);
 		err_set(err, ERR_INTERNAL, "this engine has no fetcher");
-		return RUN_ERROR;
-	}
-	pending = pending_new(run, lane, COMPLETION_FETCH, tag);
-	if (!pending) {
-		err_set(err, ERR_NO_MEMORY, "no memory for a fetch");
 		return RUN_ERROR;
 	}
 	lock_take(&run->lock);
@@ -172,7 +213,7 @@ enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_req
 		lock_take(&run->lock);
 		pending_undo_locked(run, pending);
 		if (full)
-			run->want_fetch |= UINT64_C(1) << lane;
+			run->want_fetch |= UINT64_C(1) << pending->lane;
 		lock_drop(&run->lock);
 		free(pending);
 		return full ? RUN_FULL : RUN_ERROR;
@@ -181,6 +222,59 @@ enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_req
 	pending->fetch = fetch;
 	lock_drop(&run->lock);
 	return RUN_OK;
+}
+
+enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_request *request,
+			  uint64_t tag, struct err *err)
+{
+	struct pending *pending = pending_new(run, lane, COMPLETION_FETCH, tag);
+
+	if (pending)
+		return fetch_begin(run, pending, request, err);
+	err_set(err, ERR_NO_MEMORY, "no memory for a fetch");
+	return RUN_ERROR;
+}
+
+enum run_answer run_stream(struct run *run, unsigned lane, const struct fetch_request *request,
+			   uint64_t tag, struct err *err)
+{
+	struct pending *pending = pending_new(run, lane, COMPLETION_FETCH, tag);
+	struct fetch_request streamed = *request;
+
+	if (!pending) {
+		err_set(err, ERR_NO_MEMORY, "no memory for a fetch");
+		return RUN_ERROR;
+	}
+	pending->streams = true;
+	buf_init(&pending->body, RUN_STREAM_BYTES_MAX + FETCH_HELD_BYTES_MAX);
+	streamed.on_body = stream_took;
+	return fetch_begin(run, pending, &streamed, err);
+}
+
+size_t run_stream_read(struct run *run, unsigned lane, uint64_t tag, char *into, size_t room)
+{
+	struct pending *pending;
+	struct fetch *resumed = NULL;
+	size_t len = 0;
+
+	lock_take(&run->lock);
+	for (pending = run->under_way.first; pending; pending = pending->next)
+		if (pending->streams && pending->lane == lane && pending->completion.tag == tag)
+			break;
+	if (pending) {
+		len = MIN(room, pending->body.len);
+		if (len > 0)
+			memcpy(into, pending->body.data, len);
+		buf_drop_front(&pending->body, len);
+		if (pending->paused && pending->body.len < RUN_STREAM_BYTES_MAX / 2) {
+			pending->paused = false;
+			resumed = pending->fetch;
+		}
+	}
+	lock_drop(&run->lock);
+	if (resumed)
+		fetch_resume(resumed); /* only a step of this lane gives it up */
+	return len;
 }
 
 struct robots *run_robots(const struct run *run, const char *host_key, const char *token)

@@ -54,6 +54,8 @@ struct fake_lane {
 	struct completion *completions;
 	size_t completions_count;
 	unsigned timers;
+	struct completion stream; /* whose body is being given; fetch NULL: none */
+	size_t stream_at;
 };
 
 struct checkpoint {
@@ -343,11 +345,11 @@ static void completion_add(struct run *run, unsigned lane, const struct completi
 	run_wake(run, lane);
 }
 
-enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_request *request,
-			  uint64_t tag, struct err *err)
+static enum run_answer fetch_answer(struct run *run, unsigned lane,
+				    const struct fetch_request *request,
+				    struct completion *ret_completion, struct err *err)
 {
 	struct fake_run *fake = fake_of(run);
-	struct completion completion = {.kind = COMPLETION_FETCH, .tag = tag};
 
 	if (full_now(run, lane))
 		return RUN_FULL;
@@ -356,10 +358,61 @@ enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_req
 		return RUN_ERROR;
 	}
 	fake->seen.fetches++;
-	completion.fetch = fake->options.fetch ? fake->options.fetch(fake->options.ctx, request)
-					       : fake_refusal(request, ERR_FETCH_CONNECT);
-	completion_add(run, lane, &completion);
+	ret_completion->fetch = fake->options.fetch
+					? fake->options.fetch(fake->options.ctx, request)
+					: fake_refusal(request, ERR_FETCH_CONNECT);
 	return RUN_OK;
+}
+
+enum run_answer run_fetch(struct run *run, unsigned lane, const struct fetch_request *request,
+			  uint64_t tag, struct err *err)
+{
+	struct completion completion = {.kind = COMPLETION_FETCH, .tag = tag};
+	enum run_answer answer = fetch_answer(run, lane, request, &completion, err);
+
+	if (answer == RUN_OK)
+		completion_add(run, lane, &completion);
+	return answer;
+}
+
+/* One at a time on a lane. */
+enum run_answer run_stream(struct run *run, unsigned lane, const struct fetch_request *request,
+			   uint64_t tag, struct err *err)
+{
+	struct completion completion = {.kind = COMPLETION_FETCH, .tag = tag};
+	enum run_answer answer = fetch_answer(run, lane, request, &completion, err);
+
+	if (answer != RUN_OK)
+		return answer;
+	if (fake_of(run)->options.stream_bytes && completion.fetch->status / 100 == 2) {
+		assert(!run->lanes[lane].stream.fetch);
+		run->lanes[lane].stream = completion;
+		run->lanes[lane].stream_at = 0;
+		run_wake(run, lane);
+	} else {
+		completion_add(run, lane, &completion);
+	}
+	return RUN_OK;
+}
+
+size_t run_stream_read(struct run *run, unsigned lane, uint64_t tag, char *into, size_t room)
+{
+	struct fake_lane *at = &run->lanes[lane];
+	struct fetch_result *result = at->stream.fetch;
+	size_t len;
+
+	if (!result || at->stream.tag != tag)
+		return 0;
+	len = MIN(MIN(room, fake_of(run)->options.stream_bytes), result->body_len - at->stream_at);
+	memcpy(into, result->body + at->stream_at, len);
+	at->stream_at += len;
+	if (at->stream_at == result->body_len) {
+		result->body_len = 0;
+		completion_add(run, lane, &at->stream);
+		at->stream.fetch = NULL;
+	}
+	run_wake(run, lane);
+	return len;
 }
 
 /* Nothing is ever known. */
@@ -403,7 +456,8 @@ unsigned run_fetches_idle(const struct run *run, unsigned lane)
 
 unsigned run_outstanding(const struct run *run, unsigned lane)
 {
-	return run->lanes[lane].timers + (unsigned)run->lanes[lane].completions_count;
+	return run->lanes[lane].timers + (unsigned)run->lanes[lane].completions_count +
+	       (run->lanes[lane].stream.fetch != NULL);
 }
 
 /* ---- parts ---- */
@@ -872,6 +926,7 @@ static void attempt_end(struct fake_run *fake, enum fake_end end)
 			if (completion.fetch)
 				fetch_result_free(completion.fetch);
 		free(run->lanes[i].completions);
+		fetch_result_free(run->lanes[i].stream.fetch);
 	}
 	memset(run->lanes, 0, sizeof(run->lanes));
 	run->timers_count = 0;

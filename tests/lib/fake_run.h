@@ -43,6 +43,7 @@ struct fake_options {
 	 * end with ERR_FETCH_CONNECT. */
 	struct fetch_result *(*fetch)(void *ctx, const struct fetch_request *request);
 	void *ctx;
+	size_t stream_bytes; /* of a body, at each run_stream_read(); 0: all comes at the end */
 };
 
 enum fake_end {

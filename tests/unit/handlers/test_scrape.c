@@ -120,8 +120,8 @@ static void a_page_gives_title_links_and_fields(void **state)
 			    "\"http://shop.example/next\"]");
 	assert_string_equal(printed(json_get(data, "link_count"), &text), "3");
 	assert_string_equal(json_text(json_get(data, "h1"), ""), "All goods");
-	assert_string_equal(printed(json_get(data, "first"), &text), "1234.5");
-	assert_string_equal(printed(json_get(data, "prices"), &text), "[1234.5,-7,1234.5,null]");
+	assert_string_equal(printed(json_get(data, "first"), &text), "1234.50");
+	assert_string_equal(printed(json_get(data, "prices"), &text), "[1234.50,-7,1234.50,null]");
 	assert_string_equal(json_text(json_get(data, "next"), ""), "http://shop.example/next");
 	assert_string_equal(json_text(json_get(data, "href"), ""), "../next");
 	assert_string_equal(printed(json_get(data, "words"), &text), "[\"All\",\"goods\"]");
