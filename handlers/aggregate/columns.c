@@ -133,8 +133,10 @@ static void row_wrong(struct columns *columns, size_t i, const struct input *inp
 {
 	err_wrap(err, "%s", input->shown);
 	columns->wrong[i] = true;
-	columns->wrong_count++;
-	failures->failed(failures->ctx, row_of(columns, i), err);
+	if (columns->wrong_count++ == 0)
+		columns->first_wrong = *err;
+	if (failures)
+		failures->failed(failures->ctx, row_of(columns, i), err);
 }
 
 static void column_slow(struct columns *columns, unsigned which, size_t i,
@@ -279,6 +281,10 @@ int columns_fill(struct columns *columns, const struct group_rows *rows, size_t 
 	}
 	if (arena_failed(&columns->texts))
 		return err_set(err, ERR_NO_MEMORY, "no memory for the texts of a batch");
+	if (columns->wrong_count > 0 && !failures) {
+		*err = columns->first_wrong;
+		return -1;
+	}
 	if (columns->wrong_count > 0)
 		columns_close_up(columns);
 	return 0;

@@ -20,6 +20,7 @@ struct columns {
 	uint64_t sequence[BATCH_ROWS]; /* when the plan has use for it */
 	bool wrong[BATCH_ROWS];
 	size_t wrong_count;
+	struct err first_wrong;
 	struct value *room; /* [inputs * BATCH_ROWS]: what is not in the rows */
 	struct arena texts;
 	struct expr_scratch *scratch;
@@ -30,7 +31,7 @@ struct columns *columns_new(const struct aggregates *plan); /* NULL: no memory *
 void columns_free(struct columns *columns);
 
 /* From the row (or the picked one) number `from` on; *ret_taken: how many, with those that are
- * wrong.  -1: no memory. */
+ * wrong.  -1: no memory, or a wrong one and nobody to tell. */
 int columns_fill(struct columns *columns, const struct group_rows *rows, size_t from,
 		 const struct group_failures *failures, size_t *ret_taken, struct err *err);
 

@@ -217,14 +217,16 @@ words_read(const uint8_t *at, size_t len, struct key *ret)
 	static const uint8_t ones[2 * KEY_WORDS_BYTES] = {
 		255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 	};
-	const uint8_t *mask = ones + KEY_WORDS_BYTES - len;
+	uint64_t words[2], masks[2];
 
 	if (((uintptr_t)at & (PAGE_BYTES - 1)) > PAGE_BYTES - KEY_WORDS_BYTES) {
 		words_copy(at, len, ret);
 		return;
 	}
-	ret->low = word_at(at) & word_at(mask);
-	ret->high = word_at(at + 8) & word_at(mask + 8);
+	memcpy(words, at, sizeof(words));
+	memcpy(masks, ones + KEY_WORDS_BYTES - len, sizeof(masks));
+	ret->low = words[0] & masks[0];
+	ret->high = words[1] & masks[1];
 }
 
 static inline void key_set(struct key *key, uint8_t tag, const void *bytes, size_t len)
@@ -397,7 +399,7 @@ static int key_write(struct group_table *table, const struct columns *columns, s
 static int keys_fill(struct group_table *table, const struct columns *columns, struct key *keys)
 {
 	bool one = table->plan->keys == 1;
-	size_t starts[BATCH_ROWS];
+	size_t start = 0;
 
 	buf_clear(&table->keys);
 	for (size_t i = 0; i < columns->count; i++) {
@@ -407,15 +409,17 @@ static int keys_fill(struct group_table *table, const struct columns *columns, s
 			key_set(&keys[i], ORDER_TEXT, value->at, value->len);
 			continue;
 		}
-		starts[i] = table->keys.len;
 		if (key_write(table, columns, i))
 			return -1;
-		keys[i] = (struct key){.len = (uint32_t)(table->keys.len - starts[i] - 1)};
+		keys[i] = (struct key){.len = (uint32_t)(table->keys.len - start - 1)};
+		start = table->keys.len;
 	}
+	start = 0;
 	for (size_t i = 0; table->keys.len > 0 && i < columns->count; i++)
-		if (!keys[i].tag) {
-			const uint8_t *at = (const uint8_t *)table->keys.data + starts[i];
+		if (keys[i].tag == ORDER_NONE) {
+			const uint8_t *at = (const uint8_t *)table->keys.data + start;
 
+			start += keys[i].len + 1;
 			key_set(&keys[i], *at, at + 1, keys[i].len);
 		}
 	return 0;

@@ -66,6 +66,7 @@ struct group_failures {
 	void *ctx;
 };
 
+/* failures NULL: such a row is -1 and *err. */
 int group_table_add(struct group_table *table, const struct group_rows *rows,
 		    const struct group_failures *failures, struct err *err);
 

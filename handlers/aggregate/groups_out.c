@@ -25,8 +25,9 @@ enum {
 	DIVISION_GROUPS = 8192, /* as many are merged in some milliseconds */
 	DIVISION_BYTES = 4 * 1024 * 1024,
 	ENTRIES_BYTES_MAX = 1024 * 1024 * 1024,
-	WINDOW_BYTES = 32 * 1024, /* of a division in the file, read at once */
-	DIGITS_MAX = 1024,	  /* of a sum beyond 64 bits: it has 60 */
+	WINDOW_BYTES_MIN = 4 * 1024, /* of a division in the file, read at once: all of them … */
+	WINDOWS_SHARE = 4,	     /* … have a quarter of what there is for sorted groups */
+	DIGITS_MAX = 1024,	     /* of a sum beyond 64 bits: it has 60 */
 };
 
 struct entry_head {
@@ -394,6 +395,11 @@ static int entry_compare(const void *a, const void *b, void *data)
 	return sort_compare(bytes + x->at, x->sort_len, bytes + y->at, y->sort_len);
 }
 
+static size_t window_bytes(const struct groups_out *out)
+{
+	return MAX((size_t)out->options.bytes_max / WINDOWS_SHARE / out->count, WINDOW_BYTES_MIN);
+}
+
 static int file_add(struct groups_out *out, struct division *division, const struct buf *sorted,
 		    struct err *err)
 {
@@ -411,8 +417,9 @@ static int file_add(struct groups_out *out, struct division *division, const str
 					     "writing sorted groups");
 		at += (size_t)written;
 	}
-	*division = (struct division){
-		.file_at = offset, .file_end = offset + (int64_t)sorted->len, .room = WINDOW_BYTES};
+	*division = (struct division){.file_at = offset,
+				      .file_end = offset + (int64_t)sorted->len,
+				      .room = MIN(window_bytes(out), sorted->len)};
 	return 0;
 }
 

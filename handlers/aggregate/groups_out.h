@@ -35,8 +35,10 @@ struct groups_out_options {
 	unsigned tables_count;
 	const struct group_sort *sort; /* NULL: by key */
 	int64_t limit;		       /* of groups; 0: none */
-	int64_t bytes_max;	       /* of finished groups in memory, before they go to a file */
-	const char *dir;	       /* for such files; NULL: all stay in memory */
+	/* Of sorted groups in memory, before they go to a file.  The tables' own stay as well:
+	 * one that has files is better spilled before. */
+	int64_t bytes_max;
+	const char *dir; /* for such files; NULL: all stay in memory */
 };
 
 /* *ret_divisions: how many calls of groups_merge(), numbered from 0. */

@@ -556,6 +556,9 @@ static void batches_are_rows_one_by_one(void **state)
 		if (i % 4 < 2)
 			pick[rows.picked++] = i;
 	}
+	/* with nobody to tell, a wrong one is an error of all */
+	assert_int_equal(group_table_add(fixture.tables[0], &rows, NULL, &err), -1);
+	assert_string_equal(err.detail, "sum(x): \"?\" is not a number");
 	failures = (struct group_failures){row_failed, &fixture};
 	assert_int_equal(group_table_add(fixture.tables[0], &rows, &failures, &err), 0);
 	text = fixture_out(&fixture, NULL);
