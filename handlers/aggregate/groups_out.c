@@ -26,6 +26,7 @@ enum {
 	DIVISION_BYTES = 4 * 1024 * 1024,
 	ENTRIES_BYTES_MAX = 1024 * 1024 * 1024,
 	WINDOW_BYTES_MIN = 4 * 1024, /* of a division in the file, read at once: all of them … */
+	SORTED_SHARE = 4,	     /* of the budget, however much the tables have */
 	WINDOWS_SHARE = 4,	     /* … have a quarter of what there is for sorted groups */
 	DIGITS_MAX = 1024,	     /* of a sum beyond 64 bits: it has 60 */
 };
@@ -49,6 +50,7 @@ struct groups_out {
 	struct buf *labels; /* ,"name": of each member */
 	bool alone;	    /* one table, without files: its groups are finished in place */
 	unsigned count;
+	int64_t bytes_max; /* of sorted groups */
 	struct division *divisions;
 	int fd;
 	/* Added to by all lanes, read once they are done: relaxed. */
@@ -87,9 +89,9 @@ static int labels_make(struct groups_out *out)
 	return 0;
 }
 
-static void divisions_count(struct groups_out *out)
+static void divisions_plan(struct groups_out *out)
 {
-	int64_t groups = 0, bytes = 0;
+	int64_t groups = 0, bytes = 0, memory = 0;
 
 	out->alone = out->options.tables_count == 1;
 	for (unsigned i = 0; i < out->options.tables_count; i++) {
@@ -97,9 +99,12 @@ static void divisions_count(struct groups_out *out)
 
 		group_table_size(out->tables[i], &size);
 		groups += size.groups + size.spilled_groups;
+		memory += size.bytes;
 		bytes += size.bytes + size.spilled_bytes;
 		out->alone = out->alone && out->tables[i]->runs_count == 0;
 	}
+	out->bytes_max =
+		MAX(out->options.bytes_max - memory, out->options.bytes_max / SORTED_SHARE);
 	out->count = 1;
 	while (out->plan->keys > 0 && out->count < DIVISIONS &&
 	       (groups / DIVISION_GROUPS > out->count || bytes / DIVISION_BYTES > out->count))
@@ -138,7 +143,7 @@ int groups_out_new(const struct groups_out_options *options, struct groups_out *
 	out->tables = calloc(options->tables_count, sizeof(*out->tables));
 	if (out->tables) {
 		memcpy(out->tables, options->tables, options->tables_count * sizeof(*out->tables));
-		divisions_count(out);
+		divisions_plan(out);
 		out->divisions = calloc(out->count, sizeof(*out->divisions));
 		out->heap = calloc(out->count, sizeof(*out->heap));
 	}
@@ -397,7 +402,7 @@ static int entry_compare(const void *a, const void *b, void *data)
 
 static size_t window_bytes(const struct groups_out *out)
 {
-	return MAX((size_t)out->options.bytes_max / WINDOWS_SHARE / out->count, WINDOW_BYTES_MIN);
+	return MAX((size_t)out->bytes_max / WINDOWS_SHARE / out->count, WINDOW_BYTES_MIN);
 }
 
 static int file_add(struct groups_out *out, struct division *division, const struct buf *sorted,
@@ -444,7 +449,7 @@ static int division_put(struct merging *merging, struct division *division, stru
 		rc = no_memory(err);
 	} else if (out->fd >= 0 &&
 		   atomic_load_explicit(&out->bytes, memory_order_relaxed) + (int64_t)sorted.len >
-			   out->options.bytes_max) {
+			   out->bytes_max) {
 		rc = file_add(out, division, &sorted, err);
 	} else {
 		atomic_fetch_add_explicit(&out->bytes, (int64_t)sorted.len, memory_order_relaxed);

@@ -35,8 +35,8 @@ struct groups_out_options {
 	unsigned tables_count;
 	const struct group_sort *sort; /* NULL: by key */
 	int64_t limit;		       /* of groups; 0: none */
-	/* Of sorted groups in memory, before they go to a file.  The tables' own stay as well:
-	 * one that has files is better spilled before. */
+	/* Of the tables and of sorted groups in memory, before these go to a file.  A table that
+	 * has files is better spilled before. */
 	int64_t bytes_max;
 	const char *dir; /* for such files; NULL: all stay in memory */
 };
