@@ -138,6 +138,7 @@ enum {
 	RUN_COMPLETIONS_MAX       = 4096,             /* fetches and timers finished, not yet taken, per lane */
 	RUN_STREAM_BYTES_MAX      = 1024 * 1024,      /* of a body, not taken yet: then its sender is slowed down */
 	RUN_COMMIT_MS             = 200,              /* a crash repeats at most this much of a crawl */
+	RUN_DETAILS_BYTES_MAX     = 16 * 1024,        /* what a handler says of its progress besides counts */
 	RUN_START_NOTE_MS         = 20,               /* shorter runs are told of at their end only */
 	RUN_COUNTERS_MAX          = 4096,             /* of one job: some for each of its stages */
 	PART_KEY_BYTES_MAX        = 4096,

@@ -56,6 +56,11 @@ bool run_cancelled(const struct run *run);
  * reports its parts. */
 void run_progress(struct run *run, int64_t done, int64_t total, const char *stage);
 
+/* What else there is to say of it while the attempt goes on: a JSON object, shown as the member
+ * of progress.details that is called as the handler is (the last one counts).  Longer than
+ * RUN_DETAILS_BYTES_MAX: it is not shown. */
+void run_details(struct run *run, const char *json, size_t len);
+
 /* A line in the job's log; beyond JOB_LOG_LINES_MAX of an attempt only counted. */
 void run_log(struct run *run, enum log_level level, const char *fmt, ...) PRINTF(3, 4);
 

@@ -9,12 +9,13 @@
  *   lane_hosts.c    and no host holds all of it up
  *
  * Threads    a struct lane is its lane's; the rest of a crawl is constant in phase 1,
- *            but for bodies_bytes.
+ *            but for bodies_bytes and what its lock guards.
  */
 #ifndef HANDLERS_SCRAPE_CRAWL_H
 #define HANDLERS_SCRAPE_CRAWL_H
 
 #include "base/buf.h"
+#include "base/lock.h"
 #include "handlers/run.h"
 #include "handlers/scrape/jar.h"
 #include "handlers/scrape/lane_hosts.h"
@@ -53,6 +54,8 @@ struct lane {
 	unsigned put_off; /* hosts that have enough, in this step; many end it */
 	bool timer;	  /* it will look again */
 	struct tally tally;
+	struct tally told; /* the same as others may read it: by the crawl's lock */
+	bool untold;	   /* pages that the crawl's details do not have yet */
 };
 
 /* Another job's results, as they are read for seeds. */
@@ -85,6 +88,8 @@ struct crawl {
 	_Atomic int64_t
 		bodies_bytes;	/* kept by all lanes, over all attempts; only its sum counts */
 	struct tally elsewhere; /* what lanes counted that are no longer */
+	struct lock lock;	/* LOCK_LEAF */
+	int64_t told_ms GUARDED_BY(lock);
 };
 
 /* crawl_seeds.c */

@@ -23,6 +23,7 @@ enum {
 	LOOK_AGAIN_MS = 50,
 	TIMER_TAG = 0, /* its kind tells it from a fetch */
 	PUT_OFF_MS = 1000,
+	DETAILS_MS = 250,
 };
 
 int lane_init(struct lane *lane, unsigned fetches, struct err *err)
@@ -113,9 +114,32 @@ static enum run_answer end_tell(struct run *run, struct crawl *crawl, unsigned i
 	tally.elapsed_ms = crawl->elapsed_ms + clock_ms() - crawl->opened_ms;
 	answer = run_checkpoint(run, index, &tally, tally_bytes(&tally),
 				&lane->telling.part->number, 1);
-	if (answer == RUN_OK)
+	if (answer == RUN_OK) {
 		lane->tally = tally;
+		lane->untold = true;
+	}
 	return answer;
+}
+
+/* Says what all lanes have counted, now and then; what is not told yet is before long. */
+static void details_tell(struct run *run, struct crawl *crawl, unsigned index)
+{
+	struct lane *lane = &crawl->lanes[index];
+	struct tally sum = crawl->elsewhere;
+	int64_t now_ms = clock_ms();
+	bool due;
+
+	lock_take(&crawl->lock);
+	memcpy(&lane->told, &lane->tally, tally_bytes(&lane->tally));
+	due = now_ms - crawl->told_ms >= DETAILS_MS;
+	if (due)
+		crawl->told_ms = now_ms;
+	for (unsigned i = 0; due && i < crawl->lanes_count; i++)
+		tally_add(&sum, &crawl->lanes[i].told);
+	lock_drop(&crawl->lock);
+	lane->untold = !due;
+	if (due)
+		tally_details(&sum, run);
 }
 
 /* Goes on telling.  RUN_OK: told, or nothing to tell. */
@@ -383,7 +407,10 @@ static enum run_answer fetches_begin(struct run *run, struct crawl *crawl, unsig
 	while (answer == RUN_OK && !lane->end && lane->put_off < PUT_OFF_PER_STEP &&
 	       (room = lane_has_room(run, lane, index)))
 		answer = fetch_next(run, crawl, index, err);
-	if ((lane->put_off == PUT_OFF_PER_STEP || (!room && lane_hosts_silent(&lane->hosts))) &&
+	if (lane->untold)
+		details_tell(run, crawl, index);
+	if ((lane->put_off == PUT_OFF_PER_STEP || lane->untold ||
+	     (!room && lane_hosts_silent(&lane->hosts))) &&
 	    !lane->timer)
 		lane->timer = run_timer(run, index, LOOK_AGAIN_MS, TIMER_TAG) == RUN_OK;
 	return answer;

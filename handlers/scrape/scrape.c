@@ -33,6 +33,7 @@ static void crawl_close(void *state)
 	seed_reader_done(&crawl->from);
 	crawl_jar_close(&crawl->jar);
 	maps_done(&crawl->maps);
+	lock_done(&crawl->lock);
 	free(crawl);
 }
 
@@ -58,7 +59,7 @@ static void tallies_load(struct run *run, struct crawl *crawl)
 		crawl->elapsed_ms = MAX(crawl->elapsed_ms, tally.elapsed_ms);
 		crawl->bodies_bytes += tally.bodies_bytes;
 		if (lane < crawl->lanes_count)
-			crawl->lanes[lane].tally = tally;
+			crawl->lanes[lane].tally = crawl->lanes[lane].told = tally;
 		else
 			tally_add(&crawl->elsewhere, &tally);
 	}
@@ -75,6 +76,7 @@ static int crawl_open(struct run *run, const struct plan *plan, void **ret_state
 	crawl->opened_ms = clock_ms();
 	seed_reader_init(&crawl->from);
 	tally_init(&crawl->elsewhere);
+	lock_init(&crawl->lock, LOCK_LEAF);
 	crawl->lanes_count = MIN(MIN(run_lanes_for_cpu(run), useful), JAR_LANE);
 	crawl->lanes = calloc(crawl->lanes_count, sizeof(*crawl->lanes));
 	for (unsigned i = 0; i < crawl->lanes_count; i++) {

@@ -177,6 +177,20 @@ static void saved_out(const struct tally *tally, struct json_out *out)
 	json_out_int(out, "bodies_bytes", tally->bodies_bytes);
 }
 
+void tally_details(const struct tally *tally, struct run *run)
+{
+	struct buf text = BUF(RUN_DETAILS_BYTES_MAX);
+	struct json_out out = JSON_OUT(&text);
+
+	json_out_object(&out, NULL);
+	json_out_int(&out, "bytes", tally->bytes);
+	hosts_out(tally, &out);
+	json_out_end(&out, '}');
+	if (buf_ok(&text))
+		run_details(run, text.data, text.len);
+	buf_done(&text);
+}
+
 int tally_summary(const struct tally *tally, struct run *run, const struct plan *plan,
 		  struct err *err)
 {

@@ -49,6 +49,9 @@ void tally_page(struct tally *tally, const struct fetch_result *result, bool fai
 bool tally_mend(struct tally *tally);
 void tally_add(struct tally *tally, const struct tally *more);
 
+/* What is shown while it goes on: bytes and hosts. */
+void tally_details(const struct tally *tally, struct run *run);
+
 int tally_summary(const struct tally *tally, struct run *run, const struct plan *plan,
 		  struct err *err);
 

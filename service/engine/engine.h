@@ -92,6 +92,8 @@ struct engine_live {
 	int64_t waiting_until_ms; /* wall; 0: unknown */
 	struct id waiting_job;	  /* reason "job" */
 	struct engine_parts parts;
+	const char *handler; /* its name */
+	char *details;	     /* of the handler, a JSON object; the caller's: free().  NULL: none */
 };
 bool engine_live(struct engine *engine, const struct id *id, struct engine_live *ret);
 

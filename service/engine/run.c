@@ -361,6 +361,7 @@ struct run *run_alloc(struct engine *engine)
 		buf_init(&run->changes[i].results, RUN_RESULTS_BYTES_MAX);
 	}
 	buf_init(&run->summary, JOB_SUMMARY_BYTES_MAX);
+	buf_init(&run->details, RUN_DETAILS_BYTES_MAX);
 	buf_init(&run->tail.items, RUN_PART_BYTES_MAX);
 	run_clear(run);
 	return run;
@@ -403,6 +404,7 @@ void run_clear(struct run *run) NO_LOCK_ANALYSIS
 	run->commits = 0;
 	run->good = 0;
 	buf_clear(&run->summary);
+	buf_clear(&run->details);
 	run->stage = NULL;
 	run->progress_told = run->progress_news = false;
 	run->parts_all = run->parts_finished = 0;
@@ -420,6 +422,7 @@ void run_destroy(struct run *run) NO_LOCK_ANALYSIS
 	for (int i = 0; i < 2; i++)
 		changes_done(&run->changes[i]);
 	buf_done(&run->summary);
+	buf_done(&run->details);
 	told_drop(&run->tail);
 	buf_done(&run->tail.items);
 	free(run->counts);

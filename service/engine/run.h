@@ -254,6 +254,7 @@ struct run {
 	bool hurry GUARDED_BY(lock);	   /* lanes wait for what a commit brings */
 	struct told tail GUARDED_BY(lock); /* items of no part */
 	struct buf summary GUARDED_BY(lock);
+	struct buf details GUARDED_BY(lock);
 	int64_t good GUARDED_BY(lock);	/* what the handler says; 0: nothing */
 	int64_t items GUARDED_BY(lock); /* shown, over all attempts */
 	int64_t items_failed GUARDED_BY(lock);

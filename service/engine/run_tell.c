@@ -43,6 +43,14 @@ static void parts_told_locked(struct run *run) REQUIRES(run->lock)
 	run->total = all;
 }
 
+void run_details(struct run *run, const char *json, size_t len)
+{
+	lock_take(&run->lock);
+	buf_clear(&run->details);
+	buf_add(&run->details, json, len);
+	lock_drop(&run->lock);
+}
+
 void run_progress_seal_locked(struct run *run, struct changes *changes, bool last)
 {
 	int64_t now_ms = clock_ms();
@@ -103,6 +111,8 @@ bool engine_live(struct engine *engine, const struct id *id, struct engine_live 
 	ret->stage = run->stage;
 	ret->items_failed = run->items_failed;
 	parts_live_locked(run, &ret->parts);
+	ret->handler = run->handler->name;
+	ret->details = run->details.len > 0 ? strdup(run->details.data) : NULL;
 	lock_drop(&run->lock);
 	run_live_waiting(run, ret);
 	run_unref(run);

@@ -50,6 +50,8 @@ static void details_out(const struct engine_live *live, struct json_out *out)
 		if (parts->failed_by[code] > 0)
 			json_out_int(out, err_name((enum err_code)code), parts->failed_by[code]);
 	json_out_end(out, '}');
+	if (live->details)
+		json_out_raw(out, live->handler, live->details, strlen(live->details));
 	json_out_end(out, '}');
 }
 
@@ -244,6 +246,8 @@ static void job_reply_with(struct request *request, int status, const struct job
 	if (include_results)
 		results_out(request, job, &out);
 	json_out_end(&out, '}');
+	if (is_live)
+		free(live.details);
 	reply_json(request, status, &body);
 }
 

@@ -154,7 +154,15 @@ def test_progress_counts_what_is_found_queued_and_in_flight(jobs, origin):
     origin.wait_for("/h0")
     origin.wait_for("/h1")
     jobs.reached(job["id"], "running")
-    progress = jobs.job(job["id"])["progress"]
+    end = time.monotonic() + PATIENCE_S
+    while True:  # what is said of hosts may be as old as a quarter of a second
+        progress = jobs.job(job["id"])["progress"]
+        (host,) = progress["details"].pop("scrape")["hosts"] or [{}]
+        if host.get("fetches") == 2:
+            break
+        assert time.monotonic() < end, host
+    assert (host["host"], host["succeeded"], host["failed"]) == (origin.key, 1, 1)
+    assert host["bytes"] > 0
     assert (progress["done"], progress["total"]) == (2, 5)
     assert progress["details"] == {"found": 5, "queued": 1, "in_flight": 2, "failed": 1,
                                    "failed_by": {"http-4xx": 1}}
