@@ -108,6 +108,13 @@ const struct file_root *files_root(const struct files *files, const char *name,
 	return &files->own;
 }
 
+bool files_mapped(const struct files *files, const char *name)
+{
+	const char *path;
+
+	return files_root(files, name, &path)->name != NULL;
+}
+
 /* ---- opening ---- */
 
 void file_version_of(const struct stat *stat, struct file_version *ret_version)

@@ -73,6 +73,9 @@ void file_version_tag(const struct file_version *version, char tag[FILE_TAG_MAX]
 /* The version that a name stands for now; false: there is no such file. */
 bool files_look(const struct files *files, const char *name, struct file_version *ret_version);
 
+/* Is it in a mapped folder, where others may write into it? */
+bool files_mapped(const struct files *files, const char *name);
+
 /* A regular file, for pread(2) or read(2). */
 int files_open(const struct files *files, const char *name, int *ret_fd,
 	       struct file_version *ret_version, struct err *err);

@@ -66,8 +66,8 @@ bool files_pattern_reaches(const char *pattern, const char *folder);
 int files_writable(const struct files *files, const char *name, struct err *err);
 
 /* Renames `from` in the folder `from_fd` to the name. */
-int files_place(struct files *files, int from_fd, const char *from, const char *name,
-		const struct file_condition *condition, bool *ret_created, struct err *err);
+int files_give(struct files *files, int from_fd, const char *from, const char *name,
+	       const struct file_condition *condition, bool *ret_created, struct err *err);
 
 /* Keeps the sum with the file, for file_sum_read(); where the file system can. */
 void file_sum_write(int fd, const uint8_t sha256[FILE_SUM_BYTES]);

@@ -180,8 +180,8 @@ static int name_give(struct files *files, int from_fd, const char *from, const c
 	return rc;
 }
 
-int files_place(struct files *files, int from_fd, const char *from, const char *name,
-		const struct file_condition *condition, bool *ret_created, struct err *err)
+int files_give(struct files *files, int from_fd, const char *from, const char *name,
+	       const struct file_condition *condition, bool *ret_created, struct err *err)
 {
 	struct file_version before = {0};
 	bool made = false;
@@ -208,7 +208,7 @@ int files_adopt(struct files *files, const char *path, const char *name, struct 
 		return err_set(err, ERR_IO, "%s is no file to be named '%s'", path, name);
 	if (files_room_take(files, stat.st_size, err))
 		return -1;
-	if (files_place(files, AT_FDCWD, path, name, NULL, &created, err) == 0)
+	if (files_give(files, AT_FDCWD, path, name, NULL, &created, err) == 0)
 		return 0;
 	files_room_give(files, stat.st_size);
 	return -1;

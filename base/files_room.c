@@ -107,6 +107,17 @@ static bool is_slot(const char *entry)
 	return strlen(entry) == FILES_SLOT_LEN;
 }
 
+/* Room that was reserved behind the last byte, when a kill came in between. */
+static void slot_trim(int folder, const char *slot, int64_t bytes)
+{
+	int fd = openat(folder, slot, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!ftruncate(fd, bytes);
+		close(fd);
+	}
+}
+
 /* Removes uploads older than that; all but slots, whatever their age, when `at_start`. */
 static void uploads_remove(struct files *files, int64_t older_s, bool at_start)
 {
@@ -123,9 +134,12 @@ static void uploads_remove(struct files *files, int64_t older_s, bool at_start)
 		if (entry->d_name[0] == '.' || (!slot && !at_start) ||
 		    fstatat(fd, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW))
 			continue;
-		if ((!slot || stat.st_mtim.tv_sec < older_s) &&
-		    unlinkat(fd, entry->d_name, 0) == 0 && !at_start)
+		if (slot && stat.st_mtim.tv_sec >= older_s) {
+			if (at_start)
+				slot_trim(fd, entry->d_name, stat.st_size);
+		} else if (unlinkat(fd, entry->d_name, 0) == 0 && !at_start) {
 			files_room_give(files, stat.st_size);
+		}
 	}
 	if (dir)
 		closedir(dir);

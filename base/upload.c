@@ -358,8 +358,8 @@ static int upload_place(struct upload *upload, const struct upload_check *check,
 	struct stat stat;
 
 	if (upload_sync(upload, ret_done->sha256, err) ||
-	    files_place(files, files->uploads_fd, upload->temp, upload->name, &check->condition,
-			&ret_done->created, err))
+	    files_give(files, files->uploads_fd, upload->temp, upload->name, &check->condition,
+		       &ret_done->created, err))
 		return -1;
 	upload->placed = true;
 	if (fstat(upload->fd, &stat))

@@ -32,7 +32,8 @@ static void body_reply(struct request *request, const char *name, int fd, int64_
 		return;
 	}
 	body_headers(request, name);
-	reply_file(request, status, "application/octet-stream", fd, from, to - from);
+	reply_file(request, status, "application/octet-stream",
+		   &(struct file_bytes){fd, from, to - from, .steady = true});
 }
 
 void job_body(struct request *request)

@@ -204,7 +204,9 @@ static void file_reply(struct request *request, const char *name, int fd,
 	disposition_header(request, name);
 	reply_header(request, "X-Content-Type-Options", "nosniff");
 	reply_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
-	reply_file(request, status, type_of(name), fd, from, to - from);
+	reply_file(request, status, type_of(name),
+		   &(struct file_bytes){fd, from, to - from,
+					.steady = !files_mapped(api_of(request)->files, name)});
 }
 
 /* ?upload: how far one is that is not finished. */

@@ -124,6 +124,9 @@ static int put_read(struct request *request, struct put *put, struct err *err)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "Content-Encoding is not kept; a file is stored as it is sent");
 	order->bytes = request_length(request);
+	if (order->bytes == 0 && !request_header(request, "Content-Length"))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "neither Content-Length nor Transfer-Encoding says what comes");
 	order->total = -1;
 	order->resumable = order->bytes >= FILES_RESUME_BYTES_MIN;
 	if (range_read(request, order, err) || digests_read(request, put, err) ||

@@ -20,7 +20,6 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void header_add(struct request *request, const char *name, char *value)
 {
@@ -104,17 +103,6 @@ void reply_static(struct request *request, int status, const char *content_type,
 {
 	reply_response(request, status, content_type,
 		       MHD_create_response_from_buffer(len, (void *)text, MHD_RESPMEM_PERSISTENT));
-}
-
-void reply_file(struct request *request, int status, const char *content_type, int fd,
-		int64_t offset, int64_t len)
-{
-	struct MHD_Response *response =
-		MHD_create_response_from_fd_at_offset64((uint64_t)len, fd, (uint64_t)offset);
-
-	if (!response)
-		close(fd);
-	reply_response(request, status, content_type, response);
 }
 
 void reply_empty(struct request *request, int status)

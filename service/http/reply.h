@@ -43,6 +43,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,9 +66,14 @@ void reply_bytes(struct request *request, int status, const char *content_type, 
 /* The same for text that lives as long as the program: nothing is copied. */
 void reply_static(struct request *request, int status, const char *content_type, const char *text,
 		  size_t len);
-/* Bytes of a file, sent by the kernel (sendfile); takes the descriptor. */
-void reply_file(struct request *request, int status, const char *content_type, int fd,
-		int64_t offset, int64_t len);
+/* Bytes of a file, whose descriptor is taken. */
+struct file_bytes {
+	int fd;
+	int64_t offset, len;
+	bool steady; /* nobody writes to it any more: the kernel sends it (sendfile) */
+};
+void reply_file(struct request *request, int status, const char *content_type,
+		const struct file_bytes *bytes);
 /* No body: 204, 304, … */
 void reply_empty(struct request *request, int status);
 

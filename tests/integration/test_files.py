@@ -332,6 +332,14 @@ def test_a_small_refused_body_leaves_the_connection(jobs):
         assert read_answer(connection)[0] == 201
 
 
+def test_no_length_is_no_empty_file(jobs):
+    """Who sends until he closes would have replaced a file with nothing."""
+    put(jobs, "lengthless", b"old")
+    answer = jobs.raw(b"PUT /v1/files/lengthless HTTP/1.0\r\nHost: localhost\r\n\r\nnew")
+    assert answer.startswith(b"HTTP/1.0 400") or answer.startswith(b"HTTP/1.1 400")
+    assert put(jobs, "lengthless", b"").status == 200
+
+
 def test_a_content_coding_is_refused(jobs):
     """It would not come back with the file."""
     assert put(jobs, "coded", b"x", Content_Encoding="gzip").problem == "bad-request"
@@ -530,6 +538,19 @@ def test_a_mapped_folder_is_only_read(fenced):
                    jobs.ask("DELETE", "/v1/files/shared/a.csv")):
         assert (answer.status, answer.problem) == (403, "forbidden")
     assert get(jobs, "shared/a.csv").body == b"mapped"
+
+
+def test_a_mapped_file_that_shrinks_cuts_its_download(fenced):
+    """As logs do that are rotated by copying: the client hears of it, and soon."""
+    log = fenced.data.parent / "map" / "log"
+    log.write_bytes(noise(64 * MIB))
+    with fenced.client.connect() as connection:
+        connection.sendall(head_of("GET", "shared/log"))
+        received = len(connection.recv(1000))
+        os.truncate(log, 0)
+        received += len(read_to_end(connection))
+    assert received < 64 * MIB
+    log.unlink()
 
 
 def test_a_mapping_that_shows_the_database_is_refused(tmp_path, start_daemon):
