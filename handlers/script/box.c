@@ -390,8 +390,10 @@ static const luaL_Reg verbs[] = {
 
 /* Each leaves its table of names. */
 static const luaL_Reg libraries[] = {
-	{"math", lib_math},   {"os", lib_os},	  {"string", lib_string},
-	{"table", lib_table}, {"utf8", lib_utf8}, {NULL, NULL},
+	{"base64", lib_base64}, {"date", lib_date},   {"hash", lib_hash}, {"hex", lib_hex},
+	{"json", lib_json},	{"math", lib_math},   {"os", lib_os},	  {"re", lib_re},
+	{"string", lib_string}, {"table", lib_table}, {"url", lib_url},	  {"utf8", lib_utf8},
+	{"uuid", lib_uuid},	{NULL, NULL},
 };
 
 static void names_keep(lua_State *L, int from, const char *const *names)

@@ -39,10 +39,8 @@ static void names_charge(lua_State *L, const char *const *names)
 
 /* ---- math ---- */
 
-static struct rng *rng_of(lua_State *L)
+struct rng *vm_rng(struct script_vm *vm)
 {
-	struct script_vm *vm = vm_of(L);
-
 	if (!vm->rng_seeded) {
 		rng_seed(&vm->rng, vm->options.seed + GOLDEN * (uint64_t)vm->args->number);
 		vm->rng_seeded = true;
@@ -56,14 +54,14 @@ static int math_random(lua_State *L)
 	lua_Integer lo = 1, hi;
 
 	if (lua_gettop(L) == 0) {
-		lua_pushnumber(L, rng_unit(rng_of(L)));
+		lua_pushnumber(L, rng_unit(vm_rng(vm_of(L))));
 		return 1;
 	}
 	hi = luaL_checkinteger(L, lua_gettop(L) > 1 ? 2 : 1);
 	if (lua_gettop(L) > 1)
 		lo = luaL_checkinteger(L, 1);
 	luaL_argcheck(L, lo <= hi, lua_gettop(L) > 1 ? 2 : 1, "interval is empty");
-	lua_pushinteger(L, rng_between(rng_of(L), lo, hi));
+	lua_pushinteger(L, rng_between(vm_rng(vm_of(L)), lo, hi));
 	return 1;
 }
 

@@ -136,6 +136,15 @@ static void origins_grow(struct script_vm *vm)
 	free(old);
 }
 
+void anchor_keep(struct script_vm *vm)
+{
+	lua_rawgetp(vm->L, LUA_REGISTRYINDEX, &anchors_tag);
+	lua_pushvalue(vm->L, -2);
+	lua_rawseti(vm->L, -2, (lua_Integer)++vm->anchor_count);
+	lua_pop(vm->L, 1);
+	vm->anchored = MAX(vm->anchored, vm->anchor_count);
+}
+
 /* The table on top came of `value`.  It is kept alive until the call ends: another one at
  * its address would be taken for it. */
 static void origin_note(struct script_vm *vm, const struct value *value)
@@ -146,11 +155,7 @@ static void origin_note(struct script_vm *vm, const struct value *value)
 		origins_grow(vm);
 	vm->origins[origin_slot(vm, table)] = (struct origin){table, *value};
 	vm->origin_count++;
-	lua_rawgetp(vm->L, LUA_REGISTRYINDEX, &anchors_tag);
-	lua_pushvalue(vm->L, -2);
-	lua_rawseti(vm->L, -2, (lua_Integer)vm->origin_count);
-	lua_pop(vm->L, 1);
-	vm->anchored = MAX(vm->anchored, vm->origin_count);
+	anchor_keep(vm);
 }
 
 const struct value *origin_find(const struct script_vm *vm, const void *table)
@@ -165,6 +170,7 @@ const struct value *origin_find(const struct script_vm *vm, const void *table)
 
 void origins_clear(struct script_vm *vm)
 {
+	vm->anchor_count = 0;
 	if (vm->origin_count == 0)
 		return;
 	if (vm->origin_max > ORIGINS_KEPT_MAX) {

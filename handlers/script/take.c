@@ -404,11 +404,18 @@ static struct value number_take(struct script_vm *vm, int index)
 	return value;
 }
 
+void take_begin(struct script_vm *vm)
+{
+	vm->depth = 0;
+	vm->key_count = 0;
+}
+
 struct value value_take_out(struct script_vm *vm, int index)
 {
 	struct value value = {.kind = VALUE_MISSING};
 	const char *big;
 
+	take_begin(vm);
 	index = lua_absindex(vm->L, index);
 	switch (lua_type(vm->L, index)) {
 	case LUA_TNIL:
@@ -569,6 +576,7 @@ struct value record_splice(struct script_vm *vm, int table)
 	size_t from = vm->told.len, count;
 	bool removed;
 
+	take_begin(vm);
 	count = changes_find(vm, table, changes, &removed);
 	if (count == 0) {
 		vm->result_borrowed = true;

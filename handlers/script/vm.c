@@ -16,6 +16,7 @@
 #include "handlers/script/vm.h"
 
 #include "base/pattern.h"
+#include "base/record/scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,6 +193,16 @@ static void *allocate(void *ctx, void *block, size_t was, size_t size)
 	return made;
 }
 
+int scratch_push(lua_State *L)
+{
+	struct buf *scratch = &vm_of(L)->scratch;
+
+	if (!buf_ok(scratch))
+		vm_limit_raise(L, LIMIT_STRING);
+	lua_pushlstring(L, buf_text(scratch), scratch->len);
+	return 1;
+}
+
 /* ---- making ---- */
 
 static int ctx_copy(struct script_vm *vm)
@@ -221,6 +232,7 @@ int script_vm_new(const struct script_options *options, struct script_vm **ret_v
 	vm->options = *options;
 	buf_init(&vm->told, SCRIPT_TOLD_BYTES_MAX);
 	buf_init(&vm->scratch, RECORD_BYTES_MAX);
+	arena_init(&vm->arena, SCRIPT_MEMORY_BYTES_MAX);
 	vm->patterns = pattern_scratch_new();
 	vm->L = lua_newstate(allocate, vm);
 	if (ctx_copy(vm) || !vm->patterns || !vm->L || !buf_room(&vm->told, 1))
@@ -247,6 +259,9 @@ void script_vm_free(struct script_vm *vm)
 	if (vm->L)
 		lua_close(vm->L);
 	pattern_scratch_free(vm->patterns);
+	re_cache_free(vm->re_cache);
+	scanner_free(vm->scanner);
+	arena_done(&vm->arena);
 	buf_done(&vm->told);
 	buf_done(&vm->scratch);
 	free(vm->ctx);
@@ -540,9 +555,9 @@ static void call_begin(struct script_vm *vm, unsigned slot, const struct script_
 	vm->line = vm->refused_line = 0;
 	vm->result = (struct script_result){.value = {.kind = VALUE_MISSING}};
 	vm->result_borrowed = false;
-	vm->key_count = 0;
-	vm->depth = 0;
 	buf_clear(&vm->told);
+	if (vm->arena.used > 0)
+		arena_clear(&vm->arena);
 	origins_clear(vm);
 	watch_every(vm->L, WATCH_STEP);
 }

@@ -25,8 +25,9 @@ enum {
 	MEMBERS_EXPECTED_MAX = 256, /* slots that a table has before it is filled */
 };
 
-struct pattern;
 struct pattern_scratch;
+struct re_cache;
+struct scanner;
 
 /* What a kind sees and may do. */
 struct kind_facts {
@@ -127,12 +128,16 @@ struct script_vm {
 	size_t key_count, key_max;
 	struct origin *origins; /* a hash table by address */
 	size_t origin_count, origin_max;
-	size_t anchored;      /* of their tables, in the registry */
+	size_t anchor_count;  /* of what is kept alive, in the registry … */
+	size_t anchored;      /* … and was kept in calls before */
 	int members_expected; /* as many as the last record had */
 	unsigned depth;	      /* of the table being written */
 
-	struct buf scratch; /* one decoded text */
+	struct buf scratch; /* one decoded text, or what the library builds */
+	struct arena arena; /* of the library, until the call ends */
 	struct pattern_scratch *patterns;
+	struct re_cache *re_cache; /* NULL until a script has a regular expression */
+	struct scanner *scanner;   /* of json.decode(); likewise */
 	char message[ERR_DETAIL_MAX];
 };
 
@@ -171,6 +176,7 @@ bool is_null(lua_State *L, int index);
 const char *big_text(lua_State *L, int index, size_t *ret_len);
 bool is_array_marked(lua_State *L, int index);
 void origins_clear(struct script_vm *vm);
+void anchor_keep(struct script_vm *vm); /* what is on top lives until the call ends */
 const struct value *origin_find(const struct script_vm *vm, const void *table);
 
 /* ---- take.c: values out of Lua ---- */
@@ -186,7 +192,10 @@ struct value value_take_out(struct script_vm *vm, int index);
 /* The record, whose table at `index` has the members that the script names; others are
  * copied from its text. */
 struct value record_splice(struct script_vm *vm, int index);
-void json_take_out(struct script_vm *vm, int index); /* as JSON text, at the end of told */
+/* As JSON text, at the end of told; after take_begin(), which forgets what a mistake that a
+ * script has caught left half done. */
+void take_begin(struct script_vm *vm);
+void json_take_out(struct script_vm *vm, int index);
 
 /* ---- the library ---- */
 
@@ -195,5 +204,17 @@ int lib_table(lua_State *L);
 int lib_math(lua_State *L);
 int lib_utf8(lua_State *L);
 int lib_os(lua_State *L);
+int lib_base64(lua_State *L);
+int lib_date(lua_State *L);
+int lib_hash(lua_State *L);
+int lib_hex(lua_State *L);
+int lib_json(lua_State *L);
+int lib_re(lua_State *L);
+int lib_url(lua_State *L);
+int lib_uuid(lua_State *L);
+
+int scratch_push(lua_State *L);		  /* vm->scratch as a string; 1 */
+struct rng *vm_rng(struct script_vm *vm); /* seeded with the job's seed and the record's number */
+void re_cache_free(struct re_cache *cache);
 
 #endif
