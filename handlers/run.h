@@ -229,7 +229,9 @@ bool run_group_hold(struct run *run, uint64_t group, int64_t until_ms);
 void run_ordered(struct run *run);
 
 /* Lane state that stands for the parts it covers (numbers, not yet done): they are
- * done together with the blob.  Replaces the lane's earlier blob; NULL removes it. */
+ * done together with the blob.  Replaces the lane's earlier blob; NULL removes it.  In an
+ * ordered run the blob is kept when the last of them is shown: of several lanes each covers one
+ * part at a time. */
 enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob, size_t len,
 			       const uint64_t *parts_covered, size_t count);
 

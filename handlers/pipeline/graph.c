@@ -339,7 +339,7 @@ static void sets_join(const struct plan *plan, unsigned *sets)
 
 static bool stretches_make(struct plan *plan)
 {
-	unsigned sets[NODES_MAX], place[NODES_MAX], count = 1;
+	unsigned sets[NODES_MAX] = {0}, place[NODES_MAX], count = 1;
 
 	sets_join(plan, sets);
 	memset(place, 0xFF, sizeof(place));

@@ -263,7 +263,7 @@ enum run_answer lane_tell(struct pipe_lane *lane, struct part *part, struct err 
 
 static enum run_answer lane_checkpoint(struct pipe_lane *lane, struct err *err)
 {
-	struct buf blob = BUF(RUN_LEFT_BYTES_MAX);
+	struct buf blob = BUF(PIPELINE_BLOB_BYTES_MAX);
 	enum run_answer answer = RUN_ERROR;
 
 	if (lane_save(lane, &blob, err) == 0)
@@ -347,10 +347,16 @@ static enum run_answer lane_take(struct pipe_lane *lane, struct err *err)
 	return RUN_OK;
 }
 
+/* Of an ordered run each lane covers one part at a time (run.h). */
+static bool covers_one(const struct pipe_lane *lane)
+{
+	return lane->pipeline->plan->in_order && lane->pipeline->lanes_count > 1;
+}
+
 static bool checkpoint_due(const struct pipe_lane *lane)
 {
-	return lane->covered_count >= COVERED_MAX || lane->saved_bytes < SAVE_BYTES ||
-	       clock_us() - lane->saved_us > SAVE_US;
+	return covers_one(lane) || lane->covered_count >= COVERED_MAX ||
+	       lane->saved_bytes < SAVE_BYTES || clock_us() - lane->saved_us > SAVE_US;
 }
 
 static int covered_add(struct pipe_lane *lane, uint64_t number, struct err *err)
@@ -372,7 +378,7 @@ static enum run_answer lane_finish(struct pipe_lane *lane, struct err *err)
 {
 	struct part *part = portion_part(lane->portion);
 
-	if (lane->covered_count == COVERED_MAX)
+	if (lane->covered_count == (covers_one(lane) ? 1 : COVERED_MAX))
 		return lane_checkpoint(lane, err);
 	account_part(lane, part);
 	portion_close(lane->portion);
@@ -395,7 +401,7 @@ static enum run_answer lane_finish(struct pipe_lane *lane, struct err *err)
 static enum run_answer lane_save_part(struct pipe_lane *lane, struct err *err)
 {
 	struct part *part = portion_part(lane->portion);
-	struct buf blob = BUF(RUN_LEFT_BYTES_MAX);
+	struct buf blob = BUF(PIPELINE_BLOB_BYTES_MAX);
 	int64_t mark = portion_mark(lane->portion);
 	enum run_answer answer = RUN_ERROR;
 

@@ -39,7 +39,7 @@ int lane_save(struct pipe_lane *lane, struct buf *blob, struct err *err)
 	}
 	return buf_ok(blob) ? 0
 			    : err_set(err, ERR_LIMIT, "stages have gathered more than %d bytes",
-				      RUN_LEFT_BYTES_MAX);
+				      PIPELINE_BLOB_BYTES_MAX);
 }
 
 static struct stage_lane *stage_by_number(struct pipe_lane *lane, uint32_t number)

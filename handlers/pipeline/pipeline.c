@@ -94,7 +94,7 @@ static int lanes_open(struct run *run, struct pipeline *pipeline, struct err *er
 
 	random_bytes(&pipeline->seed, sizeof(pipeline->seed));
 	kept = MAX(lanes_left(run, pipeline), pipeline->lanes_count);
-	pipeline->lanes = calloc(kept, sizeof(*pipeline->lanes));
+	pipeline->lanes = calloc(kept + 1, sizeof(*pipeline->lanes));
 	pipeline->gathered =
 		calloc(pipeline->plan->barriers_count + 1, sizeof(*pipeline->gathered));
 	if (!pipeline->lanes || !pipeline->gathered)

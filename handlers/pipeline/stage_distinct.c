@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* stage_distinct.c - {"distinct": true}, {"distinct": ["user", "day"]}: the first of each.
  *
- * Seen ones are 128-bit hashes (XXH3, seeded for each job) in a table of open addressing: of
- * 10^9 of them two are the same by chance once in 10^20 jobs.  Members are the same when their
+ * Seen ones are 128-bit hashes (XXH3, seeded for each job): of 10^9 of them two are the same by
+ * chance once in 10^20 jobs.  Members are the same when their
  * values are: 1 and 1.0, a text however it is escaped; arrays, objects and whole records when
  * they are spelled alike.
  */
 #include "handlers/pipeline/pipeline.h"
 
 #include "handlers/pipeline/planner.h"
+#include "handlers/pipeline/seen_set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -21,14 +23,10 @@ struct distinct_plan {
 	size_t count; /* 0: the whole record */
 };
 
-struct seen_hash {
-	uint64_t low, high; /* both 0: free */
-};
-
-struct seen_set {
-	struct seen_hash *slots;
-	size_t count, room; /* room: a power of two */
+struct distinct_state {
+	struct seen_set seen;
 	struct buf key;
+	char name[32];
 };
 
 static void fields_read(struct stage *stage, const struct json *value, struct distinct_plan *plan,
@@ -72,77 +70,26 @@ static void distinct_plan(struct stage *stage, const struct json *value,
 
 static int distinct_open(struct stage_lane *at, struct err *err)
 {
-	struct seen_set *set = calloc(1, sizeof(*set));
+	struct distinct_state *state = calloc(1, sizeof(*state));
 
-	at->state = set;
-	if (!set)
+	at->state = state;
+	if (!state)
 		return err_set(err, ERR_NO_MEMORY, "no memory for a stage");
-	buf_init(&set->key, 2 * RECORD_BYTES_MAX);
+	buf_init(&state->key, 2 * RECORD_BYTES_MAX);
+	snprintf(state->name, sizeof(state->name), "stage-%u", at->stage->number);
+	seen_set_init(&state->seen, state->name, at->lane->pipeline->plan->memory_bytes);
 	return 0;
 }
 
 static void distinct_close(struct stage_lane *at)
 {
-	struct seen_set *set = at->state;
+	struct distinct_state *state = at->state;
 
-	if (!set)
+	if (!state)
 		return;
-	free(set->slots);
-	buf_done(&set->key);
-	free(set);
-}
-
-/* ---- the set ---- */
-
-/* The slot of a hash, or the free one where it belongs. */
-static struct seen_hash *slot_of(const struct seen_set *set, struct seen_hash hash)
-{
-	size_t mask = set->room - 1;
-	size_t i = hash.low & mask;
-
-	while ((set->slots[i].low || set->slots[i].high) &&
-	       (set->slots[i].low != hash.low || set->slots[i].high != hash.high))
-		i = (i + 1) & mask;
-	return &set->slots[i];
-}
-
-static int set_grow(struct seen_set *set, int64_t bytes_max, struct err *err)
-{
-	struct seen_set larger = {.room = set->room ? set->room * 2 : SLOTS_FIRST};
-
-	if (set->room && (set->count + 1) * 2 <= set->room)
-		return 0;
-	if ((int64_t)(larger.room * sizeof(*larger.slots)) > bytes_max)
-		return err_set(err, ERR_LIMIT,
-			       "distinct has seen %zu records, more than `memory` has room for",
-			       set->count);
-	larger.slots = calloc(larger.room, sizeof(*larger.slots));
-	if (!larger.slots)
-		return err_set(err, ERR_NO_MEMORY, "no memory for distinct records");
-	for (size_t i = 0; i < set->room; i++)
-		if (set->slots[i].low || set->slots[i].high)
-			*slot_of(&larger, set->slots[i]) = set->slots[i];
-	free(set->slots);
-	set->slots = larger.slots;
-	set->room = larger.room;
-	return 0;
-}
-
-/* *ret_new: it was not there.  -1: the attempt fails. */
-static int set_add(struct stage_lane *at, struct seen_hash hash, bool *ret_new, struct err *err)
-{
-	struct seen_set *set = at->state;
-	struct seen_hash *slot;
-
-	if (set_grow(set, at->lane->pipeline->plan->memory_bytes, err))
-		return -1;
-	slot = slot_of(set, hash);
-	*ret_new = !slot->low && !slot->high;
-	if (*ret_new) {
-		*slot = hash;
-		set->count++;
-	}
-	return 0;
+	seen_set_done(&state->seen);
+	buf_done(&state->key);
+	free(state);
 }
 
 /* ---- keys ---- */
@@ -199,7 +146,7 @@ static int row_key(struct stage_lane *at, struct bundle *bundle, uint32_t row, s
 static int distinct_run(struct stage_lane *at, struct bundle *bundle, struct picks *picks,
 			struct err *err)
 {
-	struct seen_set *set = at->state;
+	struct distinct_state *state = at->state;
 	size_t kept = 0;
 	struct err why;
 
@@ -208,13 +155,14 @@ static int distinct_run(struct stage_lane *at, struct bundle *bundle, struct pic
 		bool stays = false;
 		XXH128_hash_t hash;
 
-		if (row_key(at, bundle, row, &set->key, &why)) {
+		if (row_key(at, bundle, row, &state->key, &why)) {
 			if (stage_failed(at, bundle, row, &why, &stays, err))
 				return -1;
 		} else {
-			hash = XXH3_128bits_withSeed(buf_text(&set->key), set->key.len,
+			hash = XXH3_128bits_withSeed(buf_text(&state->key), state->key.len,
 						     at->lane->pipeline->seed);
-			if (set_add(at, (struct seen_hash){hash.low64, hash.high64}, &stays, err))
+			if (seen_set_add(&state->seen, (struct seen_hash){hash.low64, hash.high64},
+					 &stays, err))
 				return -1;
 		}
 		if (stays)
@@ -224,30 +172,18 @@ static int distinct_run(struct stage_lane *at, struct bundle *bundle, struct pic
 	return 0;
 }
 
-/* ---- state ---- */
-
 static int distinct_save(struct stage_lane *at, struct buf *blob, struct err *err)
 {
-	const struct seen_set *set = at->state;
+	struct distinct_state *state = at->state;
 
-	(void)err;
-	for (size_t i = 0; i < set->room; i++)
-		if (set->slots[i].low || set->slots[i].high)
-			buf_add(blob, &set->slots[i], sizeof(set->slots[i]));
-	return 0;
+	return seen_set_save(&state->seen, at->lane->pipeline->run, blob, err);
 }
 
 static int distinct_load(struct stage_lane *at, const void *blob, size_t len, struct err *err)
 {
-	struct seen_hash hash;
-	bool fresh;
+	struct distinct_state *state = at->state;
 
-	for (size_t i = 0; i + sizeof(hash) <= len; i += sizeof(hash)) {
-		memcpy(&hash, (const char *)blob + i, sizeof(hash));
-		if (set_add(at, hash, &fresh, err))
-			return -1;
-	}
-	return 0;
+	return seen_set_load(&state->seen, at->lane->pipeline->run, blob, len, err);
 }
 
 const struct stage_kind distinct_stage = {

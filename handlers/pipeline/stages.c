@@ -165,7 +165,7 @@ const struct param stage_params[] = {
 	 .summary = "The same with emit(record), any number of times"},
 	{.name = "drop", .kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &paths_form,
 	 .summary = "Members that go"},
-	{.name = "rename", .kind = PARAM_MAP, .members = name_element, .min = 1, .max = PIPELINE_WRITTEN_MAX / 2,
+	{.name = "rename", .kind = PARAM_MAP, .members = name_element, .min = 1, .max = PIPELINE_WRITTEN_MAX / 2.0,
 	 .summary = "Members and their new names; they keep their places"},
 	{.name = "select", .kind = PARAM_ARRAY, .members = path_element, .min = 1, .max = CSV_COLUMNS_MAX,
 	 .otherwise = &projection_form, .summary = "The members that stay, in this order"},

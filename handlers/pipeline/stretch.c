@@ -178,7 +178,7 @@ int stretch_writes(struct stretch *stretch, const struct path *path, uint64_t di
 int stretch_renames(struct stretch *stretch, const struct path *path, const struct path *to,
 		    uint64_t dirty, unsigned *ret_written, bool *ret_renew, struct err *err)
 {
-	struct written *written, *before;
+	struct written *written = NULL, *before = NULL;
 	bool renew = any_touches(stretch, path, dirty) || any_touches(stretch, to, dirty);
 
 	for (unsigned i = 0; i < stretch->written_count; i++)
@@ -187,7 +187,8 @@ int stretch_renames(struct stretch *stretch, const struct path *path, const stru
 						same_path(&stretch->written[i].path, to)));
 	*ret_renew = renew;
 	*ret_written = stretch->written_count;
-	if (written_add(stretch, path, &written, err) || written_add(stretch, to, &before, err))
+	if (written_add(stretch, path, &written, err) || written_add(stretch, to, &before, err) ||
+	    !written || !before)
 		return -1;
 	before->replaced = true;
 	written->renamed = true;

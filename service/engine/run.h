@@ -90,6 +90,8 @@ struct run_part {
 	size_t saved_bytes;    /* of told.items: saved, but its turn has not come (ordered) */
 	int64_t saved_count;
 	char *resume; /* owns part.resume */
+	/* Ordered: the checkpoint that covers it, until it is shown. */
+	struct checkpoint_row checkpoint;
 	/* Shown so far; offset -1: nothing, or not in one piece. */
 	int64_t result_offset, result_len, result_items;
 	bool save_waits; /* ordered: a save that is not written yet */

@@ -45,6 +45,7 @@ void run_part_free(struct run_part *part)
 	told_drop(&part->told);
 	buf_done(&part->told.items);
 	free(part->resume);
+	free((void *)part->checkpoint.blob);
 	free(part);
 }
 

@@ -158,7 +158,12 @@ static bool order_show_locked(struct run *run) REQUIRES(run->lock)
 		part_list_remove(&parts->order, part);
 		parts->order_count--;
 		parts->finished_bytes -= part->told.items.len;
+		parts->finished_bytes -= part->checkpoint.len;
 		part_show_locked(run, part, part->told.items.len, part->told.items_count);
+		if (part->checkpoint.blob)
+			kept = checkpoint_put_locked(run, part->checkpoint.lane,
+						     part->checkpoint.blob, part->checkpoint.len) &&
+			       kept;
 		kept = finished_locked(run, part) && kept;
 	}
 	if (part && part->save_waits)
@@ -350,9 +355,27 @@ bool checkpoint_put_locked(struct run *run, unsigned lane, const void *blob, siz
 	return true;
 }
 
+/* The blob waits with the last part that it covers until that is shown. */
+static bool checkpoint_wait_locked(struct run *run, const struct checkpoint_row *row, uint64_t last)
+	REQUIRES(run->lock)
+{
+	struct run_part *part = part_map_get(&run->parts->map, last);
+	void *blob = malloc(row->len + 1);
+
+	assert(part);
+	if (!blob)
+		return false;
+	memcpy(blob, row->blob, row->len);
+	part->checkpoint = *row;
+	part->checkpoint.blob = blob;
+	run->parts->finished_bytes += row->len;
+	return true;
+}
+
 enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob, size_t len,
 			       const uint64_t *parts_covered, size_t count)
 {
+	struct checkpoint_row row = {.lane = lane, .blob = blob, .len = len};
 	uint64_t wake = 0;
 	bool kept;
 
@@ -362,7 +385,9 @@ enum run_answer run_checkpoint(struct run *run, unsigned lane, const void *blob,
 		lock_drop(&run->lock);
 		return RUN_FULL;
 	}
-	kept = checkpoint_put_locked(run, lane, blob, len);
+	kept = run->ordered && blob && count > 0
+		       ? checkpoint_wait_locked(run, &row, parts_covered[count - 1])
+		       : checkpoint_put_locked(run, lane, blob, len);
 	for (size_t i = 0; i < count && kept; i++) {
 		struct run_part *part = part_map_get(&run->parts->map, parts_covered[i]);
 
