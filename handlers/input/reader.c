@@ -297,7 +297,7 @@ int reader_read(struct reader *reader, const char *block, size_t len, bool last,
 	used = rows_read(reader, &given, err);
 	if (!used)
 		return -1;
-	for (size_t i = 0; i < reader->count; i++)
+	for (size_t i = 0; len > RECORD_BYTES_MAX && i < reader->count; i++)
 		if (reader->row[i].len > RECORD_BYTES_MAX)
 			return too_long(reader, reader->row[i].raw, block, err);
 	if (reader->count == 0 && !last && given.end - used > RECORD_BYTES_MAX)

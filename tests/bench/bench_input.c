@@ -104,6 +104,7 @@ struct task {
 	struct fields fields;
 	struct expr *expr;
 	struct expr_scratch *scratch;
+	struct reader *reader;
 	struct buf out;
 	uint64_t count, kept;
 };
@@ -136,6 +137,9 @@ static void task_begin(struct task *task)
 	if (task->filter && expr_compile(task->filter, &task->fields, &task->expr, &mistake, &err))
 		die(mistake.detail);
 	task->scratch = expr_scratch_new();
+	task->reader = reader_new(task->format, &task->fields);
+	if (!task->scratch || !task->reader)
+		die("no memory");
 	buf_init(&task->out, OUT_MAX);
 	task->count = task->kept = 0;
 	json_free(json);
@@ -144,6 +148,7 @@ static void task_begin(struct task *task)
 
 static void task_end(struct task *task)
 {
+	reader_free(task->reader);
 	format_free(task->format);
 	expr_free(task->expr);
 	expr_scratch_free(task->scratch);
@@ -175,22 +180,21 @@ static void rows_take(struct task *task, struct reader *reader, const struct row
 
 static void sample_read(struct task *task, const struct sample *sample)
 {
-	struct reader *reader = reader_new(task->format, &task->fields);
+	struct reader *reader = task->reader;
 	const char *at = sample->bytes, *end = at + sample->len;
 	struct rows rows = {.count = 1};
 	size_t used, len;
 	struct err err;
 
-	if (!reader || reader_header(task->format, at, sample->len, true, &len, &err) ||
+	if (reader_header(task->format, at, sample->len, true, &len, &err) ||
 	    reader_begin(reader, at, len, &err))
-		die(reader ? err.detail : "no memory");
+		die(err.detail);
 	for (at += len; at < end || rows.count > 0; at += used) {
 		len = MIN((size_t)(end - at), (size_t)BLOCK_BYTES);
 		if (reader_read(reader, at, len, at + len == end, &rows, &used, &err))
 			die(err.detail);
 		rows_take(task, reader, &rows);
 	}
-	reader_free(reader);
 }
 
 static void report(const char *what, uint64_t count, size_t len, int64_t us, int64_t cpu_us)
