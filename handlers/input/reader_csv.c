@@ -28,7 +28,7 @@ enum row_end {
 	ROW_READ,
 	ROW_ODD,       /* by the fast way only: it is to be read by the slow one */
 	ROW_OPEN,      /* its end is not in the block */
-	ROW_NEXT_CALL, /* there is no room for its texts in this one */
+	ROW_NEXT_CALL, /* there is no room for its texts, or for more, in this one */
 	ROW_NO_MEMORY,
 };
 
@@ -291,7 +291,7 @@ static enum row_end row_slow(struct reader *reader, const struct block *block, c
 /* ---- rows ---- */
 
 /* The newest row as JSON, for the empty path; where it is is known when all are there. */
-static bool whole_add(struct reader *reader)
+static enum row_end whole_add(struct reader *reader)
 {
 	struct buf *whole = &reader->csv->whole;
 	const struct row *row = reader_newest(reader);
@@ -299,13 +299,13 @@ static bool whole_add(struct reader *reader)
 	struct value *value;
 
 	if (row->mistake)
-		return true;
+		return ROW_READ;
 	if (csv_row_json(reader, row, whole))
-		return false;
+		return ROW_NO_MEMORY;
 	value = reader->values + (reader->count - 1) * reader->width + reader->whole;
 	*value = (struct value){.kind = VALUE_OBJECT, .len = whole->len - before};
 	value->integer = (int64_t)before;
-	return true;
+	return whole->len < WHOLE_ENOUGH ? ROW_READ : ROW_NEXT_CALL;
 }
 
 static void wholes_place(struct reader *reader)
@@ -331,27 +331,29 @@ static enum row_end row_odd(struct reader *reader, const struct block *block,
 	return end;
 }
 
-static const char *rows_read(struct reader *reader, const struct block *block,
-			     struct csv_index *index, enum row_end *ret_end)
+/* Where it has come to; *ret_end: why it did not go on. */
+static const char *csv_rows_read(struct reader *reader, const struct block *block,
+				 struct csv_index *index, enum row_end *ret_end)
 {
+	enum row_end end = ROW_READ;
 	const char *at = block->at, *behind;
 	bool high = false; /* of blank lines nobody asks */
 
 	csv_index_begin(index, at, block->end);
-	while (*ret_end == ROW_READ && at < block->end && !reader_full(reader) &&
-	       reader->csv->whole.len < WHOLE_ENOUGH) {
+	while (end == ROW_READ && at < block->end && !reader_full(reader)) {
 		behind = *at <= '\r' ? csv_blank(at, block->end) : NULL;
 		if (behind) {
 			at = behind;
 			csv_index_next(index, &high);
 			continue;
 		}
-		*ret_end = row_fast(reader, index, &at);
-		if (*ret_end == ROW_ODD || (*ret_end == ROW_OPEN && block->last))
-			*ret_end = row_odd(reader, block, index, &at);
-		if (*ret_end == ROW_READ && reader->whole >= 0 && !whole_add(reader))
-			*ret_end = ROW_NO_MEMORY;
+		end = row_fast(reader, index, &at);
+		if (end == ROW_ODD || (end == ROW_OPEN && block->last))
+			end = row_odd(reader, block, index, &at);
+		if (reader->whole >= 0 && end == ROW_READ)
+			end = whole_add(reader);
 	}
+	*ret_end = end;
 	return at;
 }
 
@@ -365,7 +367,7 @@ const char *csv_read(struct reader *reader, const struct block *block, struct er
 
 	reader->csv->texts_len = 0;
 	buf_clear(&reader->csv->whole);
-	at = rows_read(reader, block, &index, &end);
+	at = csv_rows_read(reader, block, &index, &end);
 	wholes_place(reader);
 	if (end == ROW_NO_MEMORY)
 		err_set(err, ERR_NO_MEMORY, "no memory for rows");
