@@ -425,8 +425,9 @@ unsigned daemon_drain(struct daemon *daemon, int64_t for_ms)
 }
 
 /* After a drain no request is under way but health checks, which touch neither engine
- * nor store, and uploads, which write and find their desk closed.  The fetcher goes first: it saves what it knows of hosts.  The store calls
- * back for what it still commits, so engine and server go after it. */
+ * nor store, and uploads, which write and find their desk closed.  The fetcher goes first: it saves
+ * what it knows of hosts.  The store calls back for what it still commits, so engine and server go
+ * after it. */
 void daemon_stop(struct daemon *daemon)
 {
 	if (!daemon)
