@@ -272,6 +272,8 @@ enum {
 	MAPREDUCE_OUT_BYTES       = 256 * 1024,       /* of items, handed over at once … */
 	MAPREDUCE_OUT_SAVE_BYTES  = 2 * 1024 * 1024,  /* … and shown: a crash repeats that much of telling */
 	MAPREDUCE_LISTED_MAX      = 1000,             /* bad records of one chunk; the rest is counted */
+	MATRIX_SIDE_MAX           = 1 << 20,          /* a row is one record */
+	MATRIX_NUMBERS_MAX        = 1 << 28,          /* of the right factor: 2 GiB */
 	MAPREDUCE_STEP_US         = 5 * 1000,         /* a step: short enough for fairness, long enough to pay */
 	MAPREDUCE_SAVE_MS         = 1500,             /* between checkpoints of a lane: with the commit, 2 s are repeated */
 	RANGE_SLICE_NUMBERS       = 1 << 20,          /* a kernel's one call: 2^20 squares fit 128 bits */

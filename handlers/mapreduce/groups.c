@@ -2,11 +2,11 @@
 /* groups.c - group tables of the aggregate room as the states of kernels. */
 #include "handlers/mapreduce/groups.h"
 
-#include "base/expr/expr.h"
 #include "base/limits.h"
 #include "base/record/walk.h"
 #include "handlers/aggregate/groups_out.h"
 #include "handlers/input/rows.h"
+#include "handlers/mapreduce/formula.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,23 +88,12 @@ struct groups_plan *groups_plan_text(struct kernel_planner *planner, const char 
 
 bool groups_of(struct kernel_planner *planner, struct buf *ret_text)
 {
-	struct mistakes *mistakes = planner->planner->mistakes;
 	const char *source = spec_text(planner->map, "of", "$");
-	struct expr_mistake wrong;
 	struct expr *expr;
-	struct err err;
 
-	if (expr_compile(source, planner->fields, &expr, &wrong, &err)) {
-		struct mistake *mistake =
-			mistake_add_code(mistakes, err.code, "/spec/map/of", "%s", wrong.detail);
-
-		mistake->line = 1;
-		mistake->column = (int)wrong.offset + 1;
-		mistake->source = arena_text(&mistakes->arena, source);
-		if (*wrong.hint)
-			mistake_hint(mistakes, mistake, "%s", wrong.hint);
+	if (formula_compile(source, "/spec/map/of", planner->fields, planner->planner->mistakes,
+			    &expr))
 		return false;
-	}
 	expr_free(expr);
 	buf_add_text(ret_text, source);
 	return buf_ok(ret_text);

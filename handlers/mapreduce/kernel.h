@@ -10,6 +10,8 @@
  * What is put together becomes one of
  *   a value   merge() into the first lane, then tell(): members of the summary
  *   items     gather(), division() on all lanes, next() until there are no more; then tell()
+ * A kernel that `emits` gives items while it adds, each with its chunk, in the order of the
+ * input; its state is no more than what it counts.
  *
  * Threads    plan: any thread; a lane's state: one lane's; merge, gather, next, tell: one
  *            worker, no lane is adding; division: any lane, each number once.
@@ -27,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct files;
+struct portion;
 struct rows;
 
 /* What a kernel can read; the first that the input has is taken. */
@@ -58,6 +62,7 @@ struct kernel_lane {
 	uint64_t seed;	      /* of hashes: the same for all lanes and attempts of a job */
 	const char *ctx;      /* what scripts see as `ctx` */
 	size_t ctx_len;
+	struct files *files;				     /* that the job may read */
 	void (*log)(void *to, const char *text, size_t len); /* what scripts say */
 	void *log_to;
 };
@@ -67,7 +72,10 @@ struct kernel_batch {
 	const struct rows *rows;
 	const uint32_t *pick; /* the rows to add, growing; NULL: all */
 	size_t picked;
-	uint64_t sequence; /* of row 0, among all records of the job: + i for row i */
+	uint64_t sequence;	 /* of row 0, among all records of the job: + i for row i */
+	struct portion *portion; /* that the rows are from */
+	struct buf *lines;	 /* gets what a kernel emits, a line each */
+	int64_t *lines_count;
 	void (*failed)(void *ctx, size_t row, const struct err *err);
 	void *ctx;
 };
@@ -85,6 +93,7 @@ struct kernel {
 	const char *name, *summary;
 	const char *const *members; /* of `map`, ended by NULL */
 	unsigned food;		    /* of enum kernel_food */
+	bool emits;		    /* items, while it adds */
 	bool uses_disk;		    /* lanes get a folder for what does not fit memory */
 
 	/* NULL: a mistake was added, or no memory.  Optional: then there is no plan. */
@@ -97,6 +106,8 @@ struct kernel {
 	int (*add_range)(void *state, const struct number_run *run, struct err *err);
 	int (*add_bytes)(void *state, const char *bytes, size_t len, struct err *err);
 	int (*add_rows)(void *state, const struct kernel_batch *batch, struct err *err);
+	/* Of one that emits: the chunk ends; batch->rows is NULL. */
+	int (*end)(void *state, const struct kernel_batch *batch, struct err *err);
 	/* Gives memory back when the state has outgrown its share; may block on a disk. */
 	bool (*is_full)(const void *state);
 	int (*spill)(void *state, struct err *err);

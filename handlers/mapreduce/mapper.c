@@ -45,6 +45,7 @@ static void *state_new(const struct mapreduce *job, unsigned lane, struct err *e
 		.memory_bytes = job->plan->memory_bytes / job->mappers_count,
 		.dir = job->dir,
 		.seed = job->seed,
+		.files = run_files(job->run),
 		.ctx = job->context.data,
 		.ctx_len = job->context.len,
 		.log = script_says,
@@ -57,6 +58,7 @@ static void *state_new(const struct mapreduce *job, unsigned lane, struct err *e
 int mapper_init(struct mapper *mapper, const struct mapreduce *job, unsigned lane, struct err *err)
 {
 	buf_init(&mapper->blob, MAPREDUCE_BLOB_BYTES_MAX);
+	buf_init(&mapper->lines, RUN_PART_BYTES_MAX);
 	mapper->saved_ms = clock_ms();
 	mapper->state = state_new(job, lane, err);
 	if (!mapper->state)
@@ -81,6 +83,7 @@ void mapper_done(struct mapper *mapper, const struct mapreduce *job)
 	free(mapper->covered.at);
 	free(mapper->with_failures.at);
 	buf_done(&mapper->blob);
+	buf_done(&mapper->lines);
 }
 
 int numbers_add(struct part_numbers *numbers, uint64_t number, struct err *err)
@@ -251,6 +254,40 @@ static enum run_answer slice_add(struct mapreduce *job, struct mapper *mapper, s
 	return answer;
 }
 
+/* ---- kernels that emit ---- */
+
+static enum run_answer lines_emit(struct mapreduce *job, struct mapper *mapper, unsigned lane,
+				  struct err *err)
+{
+	enum run_answer answer = RUN_OK;
+
+	if (mapper->lines_count > 0)
+		answer = run_emit_lines(job->run, lane, portion_part(mapper->chunk),
+					mapper->lines.data, mapper->lines.len, mapper->lines_count,
+					err);
+	if (answer != RUN_OK)
+		return answer;
+	mapper->lines_count = 0;
+	buf_clear(&mapper->lines);
+	return RUN_OK;
+}
+
+/* What the kernel held back of the chunk. */
+static int chunk_end(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
+	const struct kernel *kernel = job->plan->kernel;
+	struct kernel_batch batch = {
+		.portion = mapper->chunk,
+		.lines = &mapper->lines,
+		.lines_count = &mapper->lines_count,
+	};
+
+	if (mapper->ended || !kernel->end)
+		return 0;
+	mapper->ended = true;
+	return kernel->end(state_of(mapper), &batch, err);
+}
+
 /* ---- the step ---- */
 
 /* Does some lane have this chunk already, but for its bad records? */
@@ -271,6 +308,7 @@ static enum step chunk_begin(struct mapreduce *job, unsigned lane, struct err *e
 	mapper->mark = portion_mark(mapper->chunk);
 	mapper->has_failed = false;
 	mapper->listed = 0;
+	mapper->ended = false;
 	mapper->again = has_part(job, portion_part(mapper->chunk)->number);
 	if (portion_range(mapper->chunk, &range))
 		mapper->rest = (struct number_run){
@@ -299,7 +337,8 @@ static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 	default:
 		break;
 	}
-	if (mapper->covered.count == 0 || !atomic_load(&job->all_found))
+	if (mapper->covered.count == 0 ||
+	    (!job->plan->kernel->emits && !atomic_load(&job->all_found)))
 		return STEP_WAIT;
 	step = checkpoint(job, lane, err);
 	return step == STEP_MORE ? claim(job, lane, err) : step;
@@ -324,28 +363,60 @@ static enum step feed(struct mapreduce *job, unsigned lane, struct err *err)
 	}
 }
 
+/* Adds a slice of the chunk, and finishes it when that was the last. */
+static enum run_answer chunk_go_on(struct mapreduce *job, unsigned lane, struct err *err)
+{
+	struct mapper *mapper = job->mappers[lane];
+	enum run_answer answer = records_tell(job, mapper, lane);
+
+	if (answer == RUN_OK)
+		answer = lines_emit(job, mapper, lane, err);
+	if (answer != RUN_OK)
+		return answer;
+	answer = slice_add(job, mapper, err);
+	if (answer != RUN_END)
+		return answer;
+	if (chunk_end(job, mapper, err))
+		return RUN_ERROR;
+	answer = lines_emit(job, mapper, lane, err);
+	if (answer != RUN_OK)
+		return answer;
+	return cover(mapper, err) ? RUN_ERROR : RUN_OK;
+}
+
+/* Items wait for their chunk's checkpoint, and other lanes' for theirs. */
+static bool is_time(const struct mapreduce *job, const struct mapper *mapper)
+{
+	if (job->plan->kernel->emits)
+		return mapper->covered.count > 0;
+	return clock_ms() - mapper->saved_ms >= MAPREDUCE_SAVE_MS;
+}
+
 static enum step map(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct mapper *mapper = job->mappers[lane];
 	int64_t until_us = clock_us() + MAPREDUCE_STEP_US;
 
 	do {
-		enum run_answer answer;
 		enum step step = mapper->chunk ? STEP_MORE : claim(job, lane, err);
 
 		if (step != STEP_MORE)
 			return step;
-		if (records_tell(job, mapper, lane) == RUN_FULL)
-			return STEP_WAIT;
-		answer = slice_add(job, mapper, err);
-		if (answer == RUN_ERROR || (answer == RUN_END && cover(mapper, err)))
+		switch (chunk_go_on(job, lane, err)) {
+		case RUN_OK:
+			break;
+		case RUN_ERROR:
 			return STEP_FAIL;
-		if (answer == RUN_LATER || answer == RUN_FULL)
+		default:
 			return STEP_WAIT;
+		}
+		if (is_time(job, mapper)) {
+			step = checkpoint(job, lane, err);
+			if (step != STEP_MORE)
+				return step;
+		}
 	} while (clock_us() < until_us && !run_cancelled(job->run));
-	if (clock_ms() - mapper->saved_ms < MAPREDUCE_SAVE_MS)
-		return STEP_MORE;
-	return checkpoint(job, lane, err);
+	return STEP_MORE;
 }
 
 static void progress_tell(struct mapreduce *job)

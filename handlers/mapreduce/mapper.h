@@ -46,12 +46,15 @@ struct mapper {
 	struct number_run rest;	     /* of a chunk of a range: what is still to be added */
 	int64_t rows;		     /* of the chunk, so far */
 	int64_t mark;		     /* of the chunk: where it was when bytes were counted last */
+	bool ended;		     /* the chunk: the kernel gave all that it held back */
 	bool again, has_failed;	     /* the chunk: is in the state already; has bad records */
 	struct part_numbers covered; /* added, and not in a checkpoint yet */
 	struct part_numbers with_failures; /* in the state, but for their bad records */
 	int64_t saved_ms;		   /* the last checkpoint */
 	struct map_counts counts;
 	struct buf blob;
+	struct buf lines; /* of a kernel that emits: not handed over yet */
+	int64_t lines_count;
 
 	/* A batch of rows. */
 	struct rows batch;

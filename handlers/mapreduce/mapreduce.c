@@ -119,6 +119,8 @@ static int mapreduce_open(struct run *run, const struct plan *plan, void **ret_s
 	output_init(&job->output);
 	buf_init(&job->context, JOB_SPEC_BYTES_MAX);
 	lanes_choose(job);
+	if (plan->kernel->emits)
+		run_ordered(run);
 	if (run_context(run, &job->context) ||
 	    (plan->kernel->uses_disk && run_scratch(run, &job->dir, err)) ||
 	    input_open(run, plan->input, &plan->fields, plan->chunk_bytes, &job->input, err) ||

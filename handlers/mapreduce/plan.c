@@ -2,9 +2,9 @@
 /* plan.c - the members of a map-reduce spec, and what is made of them. */
 #include "handlers/mapreduce/plan.h"
 
-#include "base/expr/expr.h"
 #include "base/limits.h"
 #include "handlers/input/input.h"
+#include "handlers/mapreduce/formula.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +47,28 @@ static const struct param script_lines = {
 	.kind = PARAM_ARRAY, .members = script_line, .summary = "Its lines",
 };
 
+static const struct param matrix_number[] = {
+	{.kind = PARAM_NUMBER, .summary = "A number"},
+	{0},
+};
+
+static const struct param matrix_row[] = {
+	{.kind = PARAM_ARRAY, .min = 1, .members = matrix_number, .summary = "A row"},
+	{0},
+};
+
+static const struct param matrix_file_members[] = {
+	{.name = "file", .kind = PARAM_TEXT, .required = true,
+	 .summary = "A named file of little-endian doubles, row by row"},
+	{.name = "columns", .kind = PARAM_INT, .required = true, .min = 1, .max = MATRIX_SIDE_MAX,
+	 .summary = "How many of them are a row"},
+	{0},
+};
+
+static const struct param matrix_file = {
+	.kind = PARAM_OBJECT, .members = matrix_file_members, .summary = "The same in a file",
+};
+
 static const struct param reduce_members[] = {
 	{.name = "lua", .kind = PARAM_TEXT, .required = true, .otherwise = &script_lines,
 	 .summary = "A script that returns one value for key and values"},
@@ -70,6 +92,14 @@ static const struct param map_params[] = {
 	 .summary = "The expression that gives each record's value; by default the record itself"},
 	{.name = "fold", .kind = PARAM_BOOL, .preset = "false",
 	 .summary = "Of word_count: A to Z count as a to z"},
+	{.name = "pattern", .kind = PARAM_TEXT, .max = PATTERN_BYTES_MAX,
+	 .summary = "Of grep: a regular expression (PCRE2)"},
+	{.name = "ignore_case", .kind = PARAM_BOOL, .preset = "false",
+	 .summary = "Of grep: upper and lower case are the same"},
+	{.name = "invert", .kind = PARAM_BOOL, .preset = "false",
+	 .summary = "Of grep: the records that the pattern does not match"},
+	{.name = "by", .kind = PARAM_ARRAY, .otherwise = &matrix_file, .members = matrix_row,
+	 .summary = "Of matrix_multiply: the rows of the right factor; those of the left one are records"},
 	{.name = "width", .kind = PARAM_NUMBER, .summary = "Of histogram: how wide a bar is"},
 	{.name = "origin", .kind = PARAM_NUMBER, .preset = "0",
 	 .summary = "Of histogram: where a bar begins"},
@@ -194,18 +224,9 @@ static void kernel_read(const struct json *spec, struct planner *planner, struct
 static void filter_read(const struct json *map, struct plan *plan, struct mistakes *mistakes)
 {
 	const char *source = spec_text(map, "filter", NULL);
-	struct expr_mistake wrong;
-	struct mistake *mistake;
-	struct err err;
 
-	if (!source || expr_compile(source, &plan->fields, &plan->filter, &wrong, &err) == 0)
-		return;
-	mistake = mistake_add_code(mistakes, err.code, "/spec/map/filter", "%s", wrong.detail);
-	mistake->line = 1;
-	mistake->column = (int)wrong.offset + 1;
-	mistake->source = arena_text(&mistakes->arena, source);
-	if (*wrong.hint)
-		mistake_hint(mistakes, mistake, "%s", wrong.hint);
+	if (source)
+		formula_compile(source, "/spec/map/filter", &plan->fields, mistakes, &plan->filter);
 }
 
 static void on_error_read(const struct json *spec, struct plan *plan)

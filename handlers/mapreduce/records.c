@@ -158,6 +158,9 @@ enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct
 	struct kernel_batch batch = {
 		.rows = &mapper->batch,
 		.pick = mapper->pick,
+		.portion = mapper->chunk,
+		.lines = &mapper->lines,
+		.lines_count = &mapper->lines_count,
 		.sequence = number << SEQUENCE_SHIFT | (uint64_t)mapper->rows,
 		.failed = row_failed,
 		.ctx = &failed,

@@ -4,6 +4,7 @@ import collections
 import math
 import random
 import statistics
+import struct
 
 import pytest
 
@@ -170,6 +171,47 @@ def test_no_records_are_zero_or_null(jobs):
 def test_values_are_told_apart_and_put_into_bars(jobs, map_, found):
     """By value, numbers before texts."""
     assert items(jobs, {"input": {"items": [2, 1, "x", 1]}, "map": map_}) == found
+
+
+# ---- kernels that emit ----
+
+def test_grep_gives_records_in_their_order(jobs):
+    """As grep does, whatever the chunks and lanes."""
+    lines = [f"line {n} {'needle' if n % 97 == 0 else 'hay'} Needle" for n in range(20000)]
+    name = put(jobs, "hay.txt", "\n".join(lines) + "\n")
+    spec = {"input": {"file": name, "format": "lines"}, "chunk_size": "64KB",
+            "map": {"builtin": "grep", "pattern": "^line \\d+ needle"}}
+    for workers in (1, 2, 7):
+        job = jobs.run("mapreduce", {**spec, "workers": workers})
+        assert answer(job)["value"] == 207
+        assert jobs.results(job["id"]) == [line for line in lines if "needle" in line]
+    folded = {**spec, "map": {"builtin": "grep", "pattern": "NEEDLE$", "ignore_case": True,
+                              "invert": True}}
+    assert items(jobs, folded) == []
+
+
+def test_grep_looks_into_a_field(jobs):
+    """`of` is an expression; what is no text is not found."""
+    records = [{"a": "xyz"}, {"a": 5}, {"b": "xyz"}, {"a": "zyx"}]
+    spec = {"input": {"items": records}, "map": {"builtin": "grep", "pattern": "^x", "of": "a"}}
+    assert items(jobs, spec) == [{"a": "xyz"}]
+
+
+def test_a_matrix_has_bad_rows_like_any_input(jobs):
+    """A row that is too short, and one that is none."""
+    spec = {"input": {"items": [[1, 2], [3], "x", [0.5, -1]]}, "on_error": "skip",
+            "map": {"builtin": "matrix_multiply", "by": [[1, 0, 2], [0, 1, 1]]}}
+    job = jobs.run("mapreduce", spec)
+    assert answer(job)["failed"] == 2 and answer(job)["rows"] == 2
+    assert jobs.results(job["id"]) == [[1, 2, 4], [0.5, -1, 0]]
+
+
+def test_the_right_factor_may_be_a_file(jobs):
+    """Little-endian doubles, row by row."""
+    name = put(jobs, "right.f64", struct.pack("<4d", 1, 2, 3, 4))
+    spec = {"input": {"items": [[1, 1], [0, 2]]},
+            "map": {"builtin": "matrix_multiply", "by": {"file": name, "columns": 2}}}
+    assert items(jobs, spec) == [[4, 6], [6, 8]]
 
 
 # ---- scripts ----
