@@ -13,7 +13,8 @@ RUN make -j"$(nproc)" all && strip build/jobmill
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
     libmicrohttpd12 libcurl4 libcjson1 libsqlite3-0 libnettle8 libxxhash0 libgmp10 \
-    libunistring2 libpsl5 publicsuffix libexpat1 libpcre2-8-0 zlib1g libzstd1 libxml2 liblua5.4-0 ca-certificates \
+    libunistring2 libpsl5 publicsuffix libexpat1 libpcre2-8-0 zlib1g libzstd1 libxml2 liblua5.4-0 libopenblas0-pthread \
+    ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o 10001 -g 10001 -m 700 /data
 COPY --from=build /src/build/jobmill /usr/local/bin/jobmill
