@@ -202,10 +202,14 @@ static void column_of_field(struct columns *columns, unsigned which, const struc
 	const struct value *values = rows->values + input->field;
 	struct column *column = &columns->column[which];
 
-	if (!columns->pick)
+	if (columns->pick) {
+		for (size_t i = 0; i < columns->count; i++)
+			column->at[i] = values + columns->pick[i] * rows->width;
+	} else {
 		values += columns->first * rows->width;
-	for (size_t i = 0; i < columns->count; i++)
-		column->at[i] = values + (columns->pick ? columns->pick[i] : i) * rows->width;
+		for (size_t i = 0; i < columns->count; i++, values += rows->width)
+			column->at[i] = values;
+	}
 	column->kind = COLUMN_MIXED;
 	if (input->want == WANT_NUMBER || input->want == WANT_ORDER)
 		column_of_numbers(columns, which, failures);

@@ -73,8 +73,8 @@ void exact_words(const struct exact_shape *shape, const uint64_t *state, struct 
 
 enum {
 	SUM_LIMBS = 2,
-	SUM_BASE = -76,		  /* doubles from 2^-24 on, whatever their digits … */
-	SUM_SHIFT_MAX = 126 - 53, /* … below 2^50 */
+	SUM_BASE = -76,	    /* doubles from 2^-24 on, whatever their digits */
+	SUM_SHIFT_MAX = 63, /* of the quick way, which is for those below 2^40 */
 };
 
 static inline uint128 sum_get(const uint64_t *state)
@@ -100,7 +100,7 @@ static inline int sum_add_double(uint64_t *state, double number)
 		return exact_add_double(&exact_shapes[1], state, number);
 	negative = bits >> 63;
 	mantissa = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
-	term = (uint128)mantissa << shift;
+	term = (uint128)mantissa * (UINT64_C(1) << shift); /* a wide shift takes longer */
 	sum = sum_get(state) + ((term ^ -(uint128)negative) + negative);
 	/* its two top bits differ: the next term might not fit */
 	if ((int64_t)((uint64_t)(sum >> 64) ^ (uint64_t)(sum >> 63)) < 0)

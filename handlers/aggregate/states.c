@@ -259,24 +259,29 @@ static int extreme_mixed_add(const struct state_plan *plan, const struct state_r
 	return 0;
 }
 
-/* Numbers alone: of most it is known at once that they change nothing. */
+/* Is it known at once that this number changes nothing?  So it is of most. */
+static inline bool extreme_stays(const struct extreme *state, uint64_t high, uint64_t turn)
+{
+	return state->tag == ORDER_NUMBER && (high ^ turn) > (state->high ^ turn);
+}
+
 static int extreme_add(const struct state_plan *plan, const struct state_rows *rows)
 {
-	const struct column *column = rows->column;
+	const struct value *const *values = rows->column->at;
 	uint64_t turn = plan->descending ? UINT64_MAX : 0;
+	bool ints = rows->column->kind == COLUMN_INTS;
 
-	if (column->kind == COLUMN_MIXED)
+	if (rows->column->kind == COLUMN_MIXED)
 		return extreme_mixed_add(plan, rows);
-	for (size_t i = 0; i < rows->count; i++) {
-		struct extreme *state = state_at(plan, rows, i);
-		struct number_order order =
-			column->kind == COLUMN_INTS
-				? int_order(column->at[i]->integer)
-				: (struct number_order){double_order(column->at[i]->number), 1};
-		struct extreme like = {.high = order.high, .low = order.low, .tag = ORDER_NUMBER};
+	for (size_t i = 0, count = rows->count; i < count; i++) {
+		struct extreme *state = state_at(plan, rows, i), like;
 
-		if (state->tag == ORDER_NUMBER && (like.high ^ turn) > (state->high ^ turn))
+		if (extreme_stays(state,
+				  ints ? int_order(values[i]->integer).high
+				       : double_order(values[i]->number),
+				  turn))
 			continue;
+		like = extreme_of(values[i]);
 		if (extreme_take(plan->descending, state, &like, "", 0))
 			return -1;
 	}
