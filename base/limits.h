@@ -78,7 +78,7 @@ enum {
 	AGGREGATE_KEPT_MAX        = 10000,            /* values that collect() and top() keep of a group */
 	GROUP_VALUE_BYTES_MAX     = 64 * 1024,        /* a key, or a value that is kept: many of each are in memory */
 	GROUP_BLOB_BYTES_MAX      = 256 * 1024,       /* groups inside a checkpoint; more of them are files */
-	GROUP_RUNS_MAX            = 1000,             /* files of one table before they become one */
+	GROUP_RUNS_MAX            = 256,              /* files of one table before they become one */
 
 	/* HTTP */
 	HTTP_BODY_BYTES_MAX       = 16 * 1024 * 1024, /* a batch of 10,000 ordinary jobs */

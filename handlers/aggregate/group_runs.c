@@ -18,7 +18,11 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { WRITE_BYTES = 1024 * 1024, SEGMENT_BYTES_MAX = 1024 * 1024 * 1024 };
+enum {
+	WRITE_BYTES = 1024 * 1024,
+	SEGMENT_BYTES_MAX = 1024 * 1024 * 1024,
+	COMPACT_BYTES = 16 * 1024 * 1024, /* of all runs at once, as they are in the files */
+};
 
 struct place {
 	uint64_t end, sum; /* little-endian in the file */
@@ -375,27 +379,53 @@ int runs_move(struct group_table *table, struct group_table *from, struct err *e
 
 /* ---- sealing ---- */
 
+/* How many turns of as many divisions each: what one has of all runs fits the memory. */
+static unsigned compact_turns(const struct group_table *table)
+{
+	int64_t bytes = 0;
+	unsigned turns = 1;
+
+	for (unsigned i = 0; i < table->runs_count; i++)
+		bytes += table->runs[i].bytes - DIRECTORY_BYTES;
+	while (turns < DIVISIONS && bytes / turns > COMPACT_BYTES)
+		turns *= 2;
+	return turns;
+}
+
+/* The divisions [first, end) of all runs into a new one. */
+static int divisions_compact(struct run_writer *writer, struct group_table *table,
+			     struct group_table *merged, unsigned first, unsigned end,
+			     struct err *err)
+{
+	struct buf room = BUF(SEGMENT_BYTES_MAX + 1);
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < table->runs_count; i++)
+		rc = run_absorb(&table->runs[i], first, end, &room, merged, err);
+	for (unsigned i = first; rc == 0 && i < end; i++)
+		rc = writer_division(writer, merged, i, err);
+	groups_forget(merged);
+	buf_done(&room);
+	return rc;
+}
+
 /* All runs become one. */
 static int runs_compact(struct group_table *table, struct err *err)
 {
 	struct group_table_options options = {
 		.plan = table->plan, .bytes_max = INT64_MAX, .seed = table->seed};
-	struct buf room = BUF(SEGMENT_BYTES_MAX + 1);
+	unsigned count = table->runs_count, turns = compact_turns(table);
+	unsigned share = DIVISIONS / turns;
 	struct group_table *merged = NULL;
-	unsigned count = table->runs_count;
 	struct run_writer writer;
 	int rc = writer_begin(&writer, table, err);
 
 	if (rc == 0)
 		rc = group_table_new(&options, &merged, err);
-	for (unsigned division = 0; rc == 0 && division < DIVISIONS; division++) {
-		for (unsigned i = 0; rc == 0 && i < count; i++)
-			rc = run_absorb(&table->runs[i], division, division + 1, &room, merged,
-					err);
-		if (rc == 0)
-			rc = writer_division(&writer, merged, division, err);
-		groups_forget(merged);
-	}
+	if (rc == 0)
+		merged->same_bits = (unsigned)__builtin_ctz(turns);
+	for (unsigned i = 0; rc == 0 && i < turns; i++)
+		rc = divisions_compact(&writer, table, merged, i * share, (i + 1) * share, err);
 	if (rc == 0)
 		rc = writer_end(&writer, table, err);
 	if (rc == 0) {
@@ -406,7 +436,6 @@ static int runs_compact(struct group_table *table, struct err *err)
 	}
 	writer_done(&writer);
 	group_table_free(merged);
-	buf_done(&room);
 	return rc;
 }
 

@@ -252,7 +252,7 @@ static inline uint64_t key_hash(const struct key *key, uint64_t seed)
 
 static size_t slot_home(const struct group_table *table, uint64_t hash)
 {
-	return (size_t)(hash >> (64 - table->slots_bits));
+	return (size_t)(hash << table->same_bits >> (64 - table->slots_bits));
 }
 
 static int slots_grow(struct group_table *table)
@@ -271,7 +271,7 @@ static int slots_grow(struct group_table *table)
 			continue;
 		if (i + 8 < count)
 			__builtin_prefetch(slot_group(table->slots[i + 8]));
-		at = (size_t)(slot_group(table->slots[i])->hash >> (64 - bits));
+		at = (size_t)(slot_group(table->slots[i])->hash << table->same_bits >> (64 - bits));
 		while (slots[at])
 			at = (at + 1) & mask;
 		slots[at] = table->slots[i];
@@ -340,11 +340,15 @@ void group_walk(const struct group_table *table, unsigned first, unsigned end,
 		struct group_walk *ret)
 {
 	uint64_t slots = table->slots ? UINT64_C(1) << table->slots_bits : 0;
+	/* where they are among those of this table */
+	uint64_t own_first = (uint64_t)first << table->same_bits & (DIVISIONS - 1);
+	uint64_t own_end =
+		MIN(own_first + ((uint64_t)(end - first) << table->same_bits), (uint64_t)DIVISIONS);
 
 	*ret = (struct group_walk){
 		.table = table,
-		.at = (size_t)(((uint64_t)first * slots) >> DIVISION_BITS),
-		.home_end = (size_t)(((uint64_t)end * slots + DIVISIONS - 1) >> DIVISION_BITS),
+		.at = (size_t)((own_first * slots) >> DIVISION_BITS),
+		.home_end = (size_t)((own_end * slots + DIVISIONS - 1) >> DIVISION_BITS),
 		.first = first,
 		.end = end,
 	};

@@ -374,6 +374,7 @@ static int division_entries(struct merging *merging, unsigned first, unsigned en
 		return entries_add(merging, out->tables[0], first, end, err);
 	if (group_table_new(&options, &merged, err))
 		return -1;
+	merged->same_bits = (unsigned)__builtin_ctz(out->count);
 	rc = tables_absorb(merging, first, end, merged, err);
 	if (rc == 0 && out->plan->keys == 0 && !group_only(merged))
 		rc = no_memory(err);

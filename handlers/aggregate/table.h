@@ -63,6 +63,7 @@ struct group_table {
 	char *dir, *name; /* dir NULL: nothing is spilled */
 	uint64_t *slots;  /* the group's address, and above it 16 low bits of its hash */
 	unsigned slots_bits;
+	unsigned same_bits; /* of the hash, at the top: all groups here have them in common */
 	size_t count;
 	struct group_chunk *chunks; /* the newest first */
 	int64_t chunk_bytes, extra_bytes;

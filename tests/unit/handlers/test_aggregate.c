@@ -571,6 +571,41 @@ static void batches_are_rows_one_by_one(void **state)
 	fixture_close(&fixture);
 }
 
+static void too_many_files_become_one(void **state)
+{
+	/* A key in 300 files out of 300, another in each; what blobs named goes with the drop. */
+	struct fixture fixture;
+	struct group_table_size size;
+	struct buf blob = BUF(1 << 20);
+	struct err err;
+	char record[64], *text;
+	(void)state;
+
+	fixture_open(&fixture,
+		     "{\"group_by\":[\"k\"],\"aggregates\":{\"n\":\"count\"},\"sort\":[\"-n\"]}", 1,
+		     1 << 20);
+	for (int i = 0; i < 300; i++) {
+		fixture_add(&fixture, 0, "{\"k\":\"all\"}", (uint64_t)i);
+		snprintf(record, sizeof(record), "{\"k\":%d}", i);
+		fixture_add(&fixture, 0, record, (uint64_t)i);
+		assert_int_equal(group_table_spill(fixture.tables[0], &err), 0);
+		if (i == 100)
+			assert_int_equal(group_table_save(fixture.tables[0], &blob, &err), 0);
+	}
+	group_table_drop(fixture.tables[0]); /* of a blob that still names the old files */
+	buf_clear(&blob);
+	assert_int_equal(group_table_save(fixture.tables[0], &blob, &err), 0);
+	group_table_drop(fixture.tables[0]);
+	group_table_size(fixture.tables[0], &size);
+	assert_int_equal(size.spilled_groups, 257 + 2 * 44); /* 256 files are one, and 44 more */
+	fixture.limit = 2;
+	text = fixture_out(&fixture, NULL);
+	assert_string_equal(text, "{\"k\":\"all\",\"n\":300}\n{\"k\":0,\"n\":1}\n");
+	free(text);
+	buf_done(&blob);
+	fixture_close(&fixture);
+}
+
 static void a_limit_keeps_the_first(void **state)
 {
 	/* Of all groups in order, whatever division they are in. */
@@ -663,6 +698,7 @@ int main(void)
 		cmocka_unit_test(mistakes_point_at_their_place),
 		cmocka_unit_test(neither_lanes_nor_order_nor_crashes_show),
 		cmocka_unit_test(batches_are_rows_one_by_one),
+		cmocka_unit_test(too_many_files_become_one),
 		cmocka_unit_test(a_limit_keeps_the_first),
 		cmocka_unit_test(what_is_approximate_says_so),
 		cmocka_unit_test(a_damaged_blob_is_an_error),
