@@ -305,17 +305,22 @@ static enum name_outcome name_look(struct scanner *scanner, const struct object 
 	return outcome == NAME_NEW ? names_add(names, scanner->depth, text, len, false) : outcome;
 }
 
-static bool name_open(struct scanner *scanner, const char *text, size_t len)
+static bool open_grow(struct scanner *scanner)
 {
-	if (scanner->open_count == scanner->open_max) {
-		size_t max = MAX(scanner->open_max * 2, 64);
-		struct open_name *open = realloc(scanner->open, max * sizeof(*open));
+	size_t max = MAX(scanner->open_max * 2, 64);
+	struct open_name *open = realloc(scanner->open, max * sizeof(*open));
 
-		if (!open)
-			return false;
-		scanner->open = open;
-		scanner->open_max = max;
-	}
+	if (!open)
+		return false;
+	scanner->open = open;
+	scanner->open_max = max;
+	return true;
+}
+
+static inline bool name_open(struct scanner *scanner, const char *text, size_t len)
+{
+	if (scanner->open_count == scanner->open_max && !open_grow(scanner))
+		return false;
 	scanner->open[scanner->open_count++] = (struct open_name){text, len};
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/json_names.h"
+#include "base/record/number_short.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -184,13 +185,44 @@ static const char *digits_gather(const char *at, const char *end, uint64_t *numb
 	return at;
 }
 
+/* An integer of at most seven digits with something behind it; NULL: it is not one.  Without a
+ * loop, whose end nobody foresees. */
+static const char *integer_scan(const char *at, const char *end, struct value *ret_value)
+{
+	bool negative = *at == '-';
+	const char *digits = at + negative;
+	uint64_t bytes, others;
+	unsigned count;
+
+	if (end - at < VALUE_SHORT_BYTES || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+		return NULL;
+	memcpy(&bytes, digits, sizeof(bytes));
+	bytes ^= BYTES_OF('0');
+	others = ((bytes + BYTES_OF(0x76)) | bytes) & BYTES_OF(0x80);
+	count = others ? (unsigned)__builtin_ctzll(others) / 8 : 0;
+	end = digits + count;
+	if (count == 0 || *end == '.' || *end == 'e' || *end == 'E' ||
+	    (*digits == '0' && (negative || count > 1)))
+		return NULL;
+	ret_value->at = at;
+	ret_value->len = count + negative;
+	ret_value->kind = VALUE_INT;
+	ret_value->integer = (int64_t)digits_number(bytes << (8 * (8 - count)));
+	if (negative)
+		ret_value->integer = -ret_value->integer;
+	return end;
+}
+
 /* One pass for most numbers: those of few digits and no exponent. */
 const char *value_number_scan(const char *at, const char *end, struct value *ret_value)
 {
 	enum { FEW_DIGITS = 18 };
+	const char *behind = at < end ? integer_scan(at, end, ret_value) : NULL;
 	const char *start = at, *digits = at + (at < end && *at == '-'), *point = NULL;
 	uint64_t number = 0;
 
+	if (behind)
+		return behind;
 	at = digits_gather(digits, end, &number);
 	if (at == digits || (*digits == '0' && at > digits + 1))
 		return NULL;

@@ -192,6 +192,32 @@ static void short_numbers_are_those_of_the_long_way(void **state)
 	assert_int_equal(quick.integer, 12345678);
 }
 
+static void numbers_end_where_they_end(void **state)
+{
+	/* The long way alone, on a copy that ends with the number, gives the same. */
+	static const char bytes[] = "0123456789012345678900112233.....---eE+ ,";
+	struct value whole, first;
+	const char *end;
+	struct rng rng;
+	char text[24];
+
+	(void)state;
+	rng_seed(&rng, 8);
+	for (int i = 0; i < 1000 * 1000; i++) {
+		for (size_t j = 0; j < sizeof(text); j++)
+			text[j] = bytes[rng_between(&rng, 0, sizeof(bytes) - 2)];
+		memset(&first, 0, sizeof(first));
+		memset(&whole, 0, sizeof(whole));
+		end = value_number_scan(text, text + sizeof(text), &first);
+		if (!end)
+			continue;
+		value_number_read(&whole, text, (size_t)(end - text));
+		if (memcmp(&first, &whole, sizeof(whole)) != 0 ||
+		    (end < text + sizeof(text) && *end >= '0' && *end <= '9'))
+			fail_msg("'%.*s'", (int)sizeof(text), text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +228,7 @@ int main(void)
 		cmocka_unit_test(fields_of_csv_are_numbers_by_the_same_grammar),
 		cmocka_unit_test(texts_are_decoded_only_when_they_must),
 		cmocka_unit_test(short_numbers_are_those_of_the_long_way),
+		cmocka_unit_test(numbers_end_where_they_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
