@@ -24,7 +24,7 @@ static bool has_control(const char *text)
 	return false;
 }
 
-static void match_all(const struct request *request)
+static void match_all(struct request *request)
 {
 	static struct routes *routes;
 	struct err err;
@@ -41,6 +41,10 @@ static void match_all(const struct request *request)
 		must(!request->path.trailing_slash && !request->path.too_deep);
 		if (strstr(match.route->pattern, "{id}"))
 			must(request->path.segments[route_param(match.route, "id")][0] != '\0');
+		if (strstr(match.route->pattern, "{file...}")) {
+			request->route = match.route;
+			must(request_rest(request, "file")[0] != '\0');
+		}
 	}
 }
 
@@ -57,7 +61,7 @@ static void parse(const char *uri)
 		must(err.detail[0]);
 	} else {
 		must(uri[0] == '/' && strncmp(request->raw_path, uri, strcspn(uri, "?")) == 0);
-		must(request->path.count <= ROUTE_SEGMENTS_MAX);
+		must(request->path.count <= PATH_SEGMENTS_MAX);
 		for (unsigned i = 0; i < request->path.count; i++)
 			must(!has_control(request->path.segments[i]));
 		for (size_t i = 0; i < request->queries_count; i++)
