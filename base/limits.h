@@ -31,6 +31,7 @@ enum {
 	INPUT_CHUNK_BYTES_MIN     = 256 * 1024,       /* a portion of a file: some milliseconds of work … */
 	INPUT_CHUNK_BYTES_MAX     = 16 * 1024 * 1024, /* … and no more than a second of it is lost by a crash */
 	INPUT_QUOTED_BYTES_MAX    = 2 * 1024 * 1024,  /* a portion of quoted CSV is held whole in a lane */
+	INPUT_DISK_FREE_BYTES_MIN = 256 * 1024 * 1024, /* documents of the web stop there: the store comes first */
 	INPUT_ZSTD_WINDOW_LOG_MAX = 27,               /* 128 MiB, what zstd itself takes without being asked */
 	WRITER_BYTES_MAX          = 64 * 1024 * 1024, /* output that gathers until somebody takes it */
 	FORMAT_NULLS_MAX          = 16,               /* texts that are null, each compared with each field */

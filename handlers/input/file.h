@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* file.h - reading one file, piece by piece.
  *
- *   file_view.c   a lane's view: open, sniffed, its header; its bytes, decompressed
- *   file_cut.c    from a range of bytes to the records that begin in it
+ *   file_view.c     a lane's view: open, sniffed, its header; its bytes, decompressed
+ *   file_cut.c      from a range of bytes to the records that begin in it
+ *   file_portion.c  what sources of files have in common
  *
  * Threads    a view is its lane's; cuts are shared by all lanes.
  * Ownership  a view owns its descriptor.
@@ -20,7 +21,7 @@ struct file_view {
 	int64_t index; /* the file's in its source; -1: none is open */
 	int fd;
 	const char *name; /* borrowed */
-	int64_t size;
+	int64_t size;	  /* -1: it grows, and is looked at again when its header is not whole */
 	enum codec codec;
 	const struct format *format; /* the plan's, or … */
 	struct format *sniffed;	     /* … this one */
@@ -55,6 +56,17 @@ int64_t file_decode(struct file_view *view, struct buf *into, size_t room, struc
 int file_changed(const struct file_view *view, struct err *err);
 /* Line ends before `offset` of a plain file. */
 int file_lines(struct file_view *view, int64_t offset, int64_t *ret_lines, struct err *err);
+
+/* ---- portions ---- */
+
+struct file_view *file_view_of(struct portion *portion); /* made at first; NULL: no memory */
+void file_view_free(struct portion *portion);		 /* source->view_free */
+struct source_head file_view_head(const struct file_view *view);
+/* Begins a portion that is a whole file. */
+enum run_answer file_whole_begin(struct portion *portion, int64_t size, struct err *err);
+enum run_answer file_read(struct portion *portion, size_t room, struct err *err);
+/* The line of an offset. */
+void file_place(struct portion *portion, int64_t offset, struct portion_place *ret_place);
 
 /* ---- cuts ---- */
 

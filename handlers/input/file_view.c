@@ -114,7 +114,10 @@ static int head_read(struct file_view *view, size_t len, struct err *err)
 
 		if (got < 0)
 			return -1;
-		view->head_whole = got == 0;
+		if (got == 0) {
+			view->head_whole = view->size >= 0;
+			break;
+		}
 	}
 	return 0;
 }

@@ -237,54 +237,11 @@ static enum run_answer files_feed(struct input *input, unsigned lane, struct err
 
 /* ---- a portion ---- */
 
-static struct file_view *view_of(struct portion *portion)
-{
-	struct file_view *view = portion->view;
-
-	if (view)
-		return view;
-	view = calloc(1, sizeof(*view));
-	if (view) {
-		view->fd = -1;
-		view->index = -1;
-	}
-	portion->view = view;
-	return view;
-}
-
-static void files_view_free(struct portion *portion)
-{
-	file_view_close(portion->view);
-	free(portion->view);
-}
-
-/* All of it: from its first byte on when it is a stream, or one has to read to know where
- * records begin. */
-static enum run_answer whole_begin(const struct file_view *view, struct portion *portion,
-				   struct err *err)
-{
-	bool stream = view->decoder || format_kind(view->format) == FORMAT_JSON;
-
-	portion->from = (int64_t)view->header.len;
-	portion->to = view->decoder ? -1 : view->size;
-	if (!stream) {
-		portion->offset = MAX(portion->from, portion->seek);
-		return RUN_OK;
-	}
-	if (buf_add(&portion->block, buf_text(&view->head), view->head.len)) {
-		err_set(err, ERR_NO_MEMORY, "no memory for the first bytes of '%s'", view->name);
-		return RUN_ERROR;
-	}
-	portion->offset = 0;
-	portion->at = view->header.len;
-	return RUN_OK;
-}
-
 static enum run_answer files_begin(struct portion *portion, struct source_head *ret_head,
 				   struct err *err)
 {
 	struct file_feed *feed = portion->input->state;
-	struct file_view *view = view_of(portion);
+	struct file_view *view = file_view_of(portion);
 	struct input_file *file;
 	enum run_answer answer;
 
@@ -301,17 +258,12 @@ static enum run_answer files_begin(struct portion *portion, struct source_head *
 	} else if (version_check(view, file, err)) {
 		return RUN_ERROR;
 	}
-	if (portion->to < 0) {
-		answer = whole_begin(view, portion, err);
-	} else {
-		posix_fadvise(view->fd, portion->from, portion->to - portion->from,
-			      POSIX_FADV_WILLNEED);
-		answer = file_cut(view, &file->cuts, file_step(view, portion->input->chunk_bytes),
-				  portion, err);
-	}
-	*ret_head = (struct source_head){.format = view->format,
-					 .header = view->header.data,
-					 .header_len = view->header.len};
+	*ret_head = file_view_head(view);
+	if (portion->to < 0)
+		return file_whole_begin(portion, view->size, err);
+	posix_fadvise(view->fd, portion->from, portion->to - portion->from, POSIX_FADV_WILLNEED);
+	answer = file_cut(view, &file->cuts, file_step(view, portion->input->chunk_bytes), portion,
+			  err);
 	source_read_count(portion->input, (int64_t)portion->block.len);
 	return answer;
 }
@@ -319,44 +271,20 @@ static enum run_answer files_begin(struct portion *portion, struct source_head *
 static enum run_answer files_read(struct portion *portion, size_t room, struct err *err)
 {
 	const struct file_feed *feed = portion->input->state;
-	struct file_view *view = portion->view;
-	int64_t offset = portion->offset + (int64_t)portion->block.len;
-	int64_t raw = view->raw_offset, got = 0;
+	enum run_answer answer = file_read(portion, room, err);
 
-	if (view->decoder) {
-		got = file_decode(view, &portion->block, room, err);
-		source_read_count(portion->input, view->raw_offset - raw);
-	} else if (offset < portion->to) {
-		room = MIN(room, (size_t)(portion->to - offset));
-		got = file_append(view, &portion->block, room, offset, err);
-		if (got == 0)
-			got = file_changed(view, err);
-		source_read_count(portion->input, MAX(got, 0));
-	}
-	if (got < 0)
+	if (answer == RUN_END &&
+	    version_check(portion->view, &feed->list.files[portion->index], err))
 		return RUN_ERROR;
-	if (got > 0)
-		return RUN_OK;
-	return version_check(view, &feed->list.files[portion->index], err) ? RUN_ERROR : RUN_END;
+	return answer;
 }
 
 static void files_place(struct portion *portion, int64_t offset, struct portion_place *ret_place)
 {
 	const struct file_feed *feed = portion->input->state;
-	struct file_view *view = portion->view;
-	int64_t lines, behind = portion->offset + (int64_t)portion->block.len - offset;
-	struct err err;
 
 	ret_place->name = feed->list.files[portion->index].name;
-	if (!portion->begun)
-		return;
-	if (view->decoder) {
-		lines = view->lines - lines_count(portion->block.data + portion->block.len - behind,
-						  (size_t)behind);
-		ret_place->line = lines + 1;
-	} else if (file_lines(view, offset, &lines, &err) == 0) {
-		ret_place->line = lines + 1;
-	}
+	file_place(portion, offset, ret_place);
 }
 
 const struct source source_files = {
@@ -366,6 +294,6 @@ const struct source source_files = {
 	.feed = files_feed,
 	.begin = files_begin,
 	.read = files_read,
-	.view_free = files_view_free,
+	.view_free = file_view_free,
 	.place = files_place,
 };

@@ -65,7 +65,7 @@ void input_free(struct input *input)
 
 /* ---- finding ---- */
 
-static void waiting_wake(struct input *input)
+void source_wake(struct input *input)
 {
 	uint64_t lanes = atomic_exchange(&input->waiting, 0);
 
@@ -83,7 +83,7 @@ enum run_answer source_part_add(struct input *input, unsigned lane, const char *
 		run_part_add(input->run, lane, key, strlen(key), covers, (size_t)len, NULL, err);
 
 	if (answer == RUN_OK)
-		waiting_wake(input);
+		source_wake(input);
 	return answer;
 }
 
@@ -97,7 +97,7 @@ enum run_answer input_feed(struct input *input, unsigned lane, struct err *err)
 	if (answer == RUN_END) {
 		atomic_store(&input->fed, true);
 		atomic_store(&input->bytes_all, true);
-		waiting_wake(input);
+		source_wake(input);
 	}
 	return answer;
 }

@@ -5,7 +5,9 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "handlers/job_named.h"
+#include "handlers/request_named.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +23,16 @@ static const struct param item_element[] = {
 
 static const struct param name_element[] = {
 	{.kind = PARAM_TEXT, .min = 1, .max = FILE_NAME_BYTES_MAX, .summary = "A name, or a pattern: \"logs/*.gz\""},
+	{0},
+};
+
+static const struct param url_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = URL_BYTES_MAX, .summary = "An absolute http or https URL"},
+	{0},
+};
+
+static const struct param header_element[] = {
+	{.kind = PARAM_TEXT, .max = 4096, .summary = "The value of the header field"},
 	{0},
 };
 
@@ -43,8 +55,12 @@ const struct param input_params[] = {
 	 .summary = "The name of a file in the data directory, or in a mapped folder"},
 	{.name = "files", .kind = PARAM_ARRAY, .members = name_element, .min = 1, .max = NAMES_MAX,
 	 .summary = "Several, one after the other; what a pattern matches is sorted by name"},
-	{.name = "url", .kind = PARAM_LATER, .summary = "A document of the web"},
-	{.name = "urls", .kind = PARAM_LATER, .summary = "Documents of the web"},
+	{.name = "url", .kind = PARAM_TEXT, .min = 1, .max = URL_BYTES_MAX,
+	 .summary = "A document of the web, read as it comes"},
+	{.name = "urls", .kind = PARAM_ARRAY, .members = url_element, .min = 1, .max = NAMES_MAX,
+	 .summary = "Several, one after the other"},
+	{.name = "headers", .kind = PARAM_MAP, .members = header_element, .max = HTTP_HEADERS_MAX,
+	 .summary = "Of url and urls: request header fields"},
 	{.name = "job", .kind = PARAM_TEXT, .min = 1, .max = ID_TEXT_LEN,
 	 .summary = "The results of another job, as they come"},
 	{.name = "generate", .kind = PARAM_LATER, .summary = "What a script makes of numbers"},
@@ -149,6 +165,66 @@ static void files_plan(struct planning *planning, const struct json *value)
 			  mistakes_pointer_index(mistakes, pointer, i++));
 }
 
+/* ---- documents ---- */
+
+static bool name_known(const struct input_plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->names_count; i++)
+		if (strcmp(plan->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Each once. */
+static void url_take(struct planning *planning, const struct named_url *named)
+{
+	struct input_plan *plan = planning->plan;
+	struct url url;
+
+	if (url_named(named, planning->planner, &plan->arena, &url) == 0 &&
+	    !name_known(plan, url.href))
+		plan->names[plan->names_count++] = url.href;
+}
+
+static void headers_plan(struct planning *planning)
+{
+	const struct json *headers = member(planning, "headers");
+	struct input_plan *plan = planning->plan;
+
+	if (!headers)
+		return;
+	plan->headers = arena_array(&plan->arena, json_count(headers), sizeof(*plan->headers));
+	for (const struct json *at = plan->headers ? json_first(headers) : NULL; at;
+	     at = json_next(at)) {
+		plan->headers[plan->headers_count] =
+			(struct fetch_header){json_name(at), json_text(at, "")};
+		header_named(&plan->headers[plan->headers_count++],
+			     member_pointer(planning, "headers"), planning->planner->mistakes);
+	}
+}
+
+static void url_plan(struct planning *planning, const struct json *value)
+{
+	names_begin(planning, &source_urls, 1);
+	if (planning->plan->names)
+		url_take(planning, &(struct named_url){json_text(value, ""),
+						       member_pointer(planning, "url"), -1});
+	headers_plan(planning);
+}
+
+static void urls_plan(struct planning *planning, const struct json *value)
+{
+	const char *pointer = member_pointer(planning, "urls");
+	int64_t i = 0;
+
+	names_begin(planning, &source_urls, json_count(value));
+	if (!planning->plan->names)
+		return;
+	for (const struct json *at = json_first(value); at; at = json_next(at))
+		url_take(planning, &(struct named_url){json_text(at, ""), pointer, i++});
+	headers_plan(planning);
+}
+
 /* ---- another job ---- */
 
 static void job_plan(struct planning *planning, const struct json *value)
@@ -167,15 +243,19 @@ static const struct {
 	const char *name;
 	void (*plan)(struct planning *planning, const struct json *value);
 } sources[] = {
-	{"items", items_plan}, {"range", range_plan}, {"file", file_plan},
-	{"files", files_plan}, {"job", job_plan},
+	{"items", items_plan}, {"range", range_plan}, {"file", file_plan}, {"files", files_plan},
+	{"url", url_plan},     {"urls", urls_plan},   {"job", job_plan},
 };
 
 static void source_missing(const struct planning *planning)
 {
+	char names[200] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(sources); i++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+			 i > 0 ? ", " : "", sources[i].name);
 	mistake_add(planning->planner->mistakes, planning->pointer, "missing-member",
-		    "it says nothing that could be read: one of items, range, file and files is "
-		    "needed");
+		    "it says nothing that could be read: one of %s is needed", names);
 }
 
 static void sources_plan(struct planning *planning)
@@ -201,6 +281,9 @@ static void sources_plan(struct planning *planning)
 	}
 	if (!first)
 		source_missing(planning);
+	if (first && planning->plan->source != &source_urls && member(planning, "headers"))
+		mistake_add(planning->planner->mistakes, member_pointer(planning, "headers"),
+			    "conflict", "is for url and urls only");
 }
 
 /* ---- the format ---- */

@@ -37,6 +37,8 @@ struct input_plan {
 	struct range range;
 	const char **names; /* files: names or patterns; urls: as they are sent */
 	size_t names_count;
+	struct fetch_header *headers; /* of urls */
+	size_t headers_count;
 	bool patterns;
 	struct id job;
 	char job_text[ID_TEXT_LEN + 1];
@@ -118,7 +120,7 @@ struct source {
 	void (*place)(struct portion *portion, int64_t offset, struct portion_place *ret_place);
 };
 
-extern const struct source source_items, source_range, source_files, source_job;
+extern const struct source source_items, source_range, source_files, source_urls, source_job;
 
 /* Adds the part of a portion, and wakes lanes that wait for one.  As run_part_add(). */
 enum run_answer source_part_add(struct input *input, unsigned lane, const char *key,
@@ -126,6 +128,9 @@ enum run_answer source_part_add(struct input *input, unsigned lane, const char *
 
 /* The checkpoint of INPUT_LANE that an earlier attempt left, in open; false: none. */
 bool source_left(struct input *input, const char **ret_blob, size_t *ret_len);
+
+/* Wakes the lanes whose bits are in input->waiting. */
+void source_wake(struct input *input);
 
 /* For progress: so many bytes of what input->bytes_known counts were read. */
 static inline void source_read_count(struct input *input, int64_t bytes)
