@@ -315,10 +315,17 @@ int runs_sync(struct group_table *table, struct err *err)
 	return any ? -1 : 0;
 }
 
+/* One that no blob has named goes at once. */
 static void run_drop(struct group_table *table, struct group_run *run)
 {
-	char **dropped =
-		realloc(table->dropped, (table->dropped_count + 1) * sizeof(*table->dropped));
+	char **dropped;
+
+	if (!run->synced) {
+		unlink(run->path);
+		free(run->path);
+		return;
+	}
+	dropped = realloc(table->dropped, (table->dropped_count + 1) * sizeof(*table->dropped));
 
 	if (dropped) {
 		table->dropped = dropped;
