@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -374,6 +375,56 @@ static void ctx_and_log_reach_the_house(void **state)
 	buf_done(&log);
 }
 
+/* ---- the page ---- */
+
+/* What stands in the next pair of backticks; behind it, or NULL. */
+static char *code_take(char *at, char **ret_code)
+{
+	char *end;
+
+	at = strchr(at, '`');
+	end = at ? strchr(at + 1, '`') : NULL;
+	if (!end)
+		return NULL;
+	*ret_code = at + 1;
+	*end = '\0';
+	return end + 1;
+}
+
+static void the_examples_of_the_page_hold(void **state)
+{
+	/* docs/SCRIPTS.md: tables of a script, a record, and what it gives. */
+	FILE *page = fopen("docs/SCRIPTS.md", "r");
+	char line[1024];
+	bool examples = false;
+	int count = 0;
+	(void)state;
+
+	if (!page)
+		skip();
+	while (fgets(line, sizeof(line), page)) {
+		struct script_case example = {0};
+		char *source = NULL, *record = NULL, *result = NULL, *at = line;
+
+		if (*line != '|')
+			examples = false;
+		else if (strcmp(line, "| script | record | gives |\n") == 0)
+			examples = true;
+		if (!examples || !(at = code_take(at, &source)))
+			continue;
+		at = code_take(at, &record);
+		assert_non_null(at);
+		assert_non_null(code_take(at, &result));
+		example.source = source;
+		example.record = record;
+		example.result = result;
+		script_cases_run(SCRIPT_RECORD, &example, 1);
+		count++;
+	}
+	fclose(page);
+	assert_int_equal(count, 17);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +442,7 @@ int main(void)
 		cmocka_unit_test(a_reduce_walks_over_values),
 		cmocka_unit_test(combine_finish_generate_and_replace),
 		cmocka_unit_test(ctx_and_log_reach_the_house),
+		cmocka_unit_test(the_examples_of_the_page_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
