@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_charset.c - whatever the bytes and the label, the text is valid UTF-8.  The first
- * byte chooses a label; 0: as detected. */
+/* fuzz_charset.c - whatever the bytes and the label, the text is valid UTF-8, and as the query of
+ * a link in such a page it becomes ASCII.  The first byte chooses a label; 0: as detected. */
+#include "base/arena.h"
 #include "base/buf.h"
 #include "handlers/html/meta.h"
 #include "net/charset.h"
+#include "net/url.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -15,6 +17,24 @@ static const char *const labels[] = {"utf-8",	  "latin1",	"gbk",	  "big5",
 				     "shift_jis", "euc-jp",	"euc-kr", "iso-2022-jp",
 				     "utf-16le",  "utf-16be",	"koi8-r", "windows-1255",
 				     "gb18030",	  "hz-gb-2312", "ibm866", "x-user-defined"};
+
+static void query_try(const char *charset, const char *text, size_t len)
+{
+	struct arena arena = ARENA(16 << 20);
+	struct buf link = BUF(1 << 20);
+	const char *encoded;
+	size_t encoded_len;
+
+	buf_add_byte(&link, '?');
+	buf_add(&link, text, len);
+	encoded = buf_ok(&link) ? url_query_in(charset, link.data, link.len, &arena, &encoded_len)
+				: NULL;
+	if (encoded && encoded != link.data)
+		for (size_t i = 0; i < encoded_len && encoded[i] != '#'; i++)
+			assert((unsigned char)encoded[i] < 0x80);
+	buf_done(&link);
+	arena_done(&arena);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -38,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(charset_utf8_valid(text, len) == len);
 	else
 		assert(err.code == ERR_LIMIT);
+	if (buf_ok(&buf))
+		query_try(charset, text, len);
 	buf_done(&buf);
 	return 0;
 }
