@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "handlers/job_named.h"
 #include "handlers/request_named.h"
+#include "handlers/script/script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,23 @@ static const struct param range_params[] = {
 	{0},
 };
 
+static const struct param line_element[] = {
+	{.kind = PARAM_TEXT, .summary = "A line of the script"},
+	{0},
+};
+
+static const struct param lines_form = {
+	.kind = PARAM_ARRAY, .members = line_element, .summary = "The same, line by line",
+};
+
+static const struct param generate_params[] = {
+	{.name = "count", .kind = PARAM_INT, .required = true, .max = RANGE_MAX,
+	 .summary = "How many numbers"},
+	{.name = "lua", .kind = PARAM_TEXT, .required = true, .otherwise = &lines_form,
+	 .summary = "Returns the record of `i`, or emits several; nil: none"},
+	{0},
+};
+
 const struct param input_params[] = {
 	{.name = "items", .kind = PARAM_ARRAY, .members = item_element,
 	 .summary = "The records themselves"},
@@ -63,7 +81,8 @@ const struct param input_params[] = {
 	 .summary = "Of url and urls: request header fields"},
 	{.name = "job", .kind = PARAM_TEXT, .min = 1, .max = ID_TEXT_LEN,
 	 .summary = "The results of another job, as they come"},
-	{.name = "generate", .kind = PARAM_LATER, .summary = "What a script makes of numbers"},
+	{.name = "generate", .kind = PARAM_OBJECT, .members = generate_params,
+	 .summary = "What a script makes of the numbers 1 to count"},
 	{.name = "upload", .kind = PARAM_LATER, .summary = "A file in the same request"},
 	FORMAT_PARAMS,
 	{0},
@@ -76,6 +95,7 @@ struct planning {
 	const struct json *input;
 	const char *pointer;
 	struct planner *planner;
+	bool failed; /* for want of memory, maybe */
 };
 
 static const struct json *member(const struct planning *planning, const char *name)
@@ -120,6 +140,21 @@ static void range_plan(struct planning *planning, const struct json *value)
 	}
 	if (range->step > 0 ? to >= range->from : to <= range->from)
 		range->count = (to - range->from) / range->step + 1;
+}
+
+static void generate_plan(struct planning *planning, const struct json *value)
+{
+	struct mistakes *mistakes = planning->planner->mistakes;
+	struct script_spec script = {
+		.source = json_get(value, "lua"),
+		.pointer = mistakes_pointer(mistakes, member_pointer(planning, "generate"), "lua"),
+		.kind = SCRIPT_GENERATE,
+	};
+
+	planning->plan->source = &source_generate;
+	planning->plan->range.count = spec_int(value, "count", 0);
+	if (script_compile(&script, mistakes, &planning->plan->script))
+		planning->failed = true;
 }
 
 /* ---- files ---- */
@@ -243,8 +278,9 @@ static const struct {
 	const char *name;
 	void (*plan)(struct planning *planning, const struct json *value);
 } sources[] = {
-	{"items", items_plan}, {"range", range_plan}, {"file", file_plan}, {"files", files_plan},
-	{"url", url_plan},     {"urls", urls_plan},   {"job", job_plan},
+	{"items", items_plan}, {"range", range_plan},	    {"file", file_plan},
+	{"files", files_plan}, {"url", url_plan},	    {"urls", urls_plan},
+	{"job", job_plan},     {"generate", generate_plan},
 };
 
 static void source_missing(const struct planning *planning)
@@ -308,7 +344,7 @@ struct input_plan *input_plan_new(const struct json *input, const char *pointer,
 				  struct planner *planner)
 {
 	struct input_plan *plan = calloc(1, sizeof(*plan));
-	struct planning planning = {plan, input, pointer, planner};
+	struct planning planning = {plan, input, pointer, planner, false};
 	unsigned before = planner->mistakes->count;
 
 	if (!plan)
@@ -317,7 +353,7 @@ struct input_plan *input_plan_new(const struct json *input, const char *pointer,
 	buf_init(&plan->items, 2 * JOB_SPEC_BYTES_MAX);
 	sources_plan(&planning);
 	format_plan(&planning);
-	if (planner->mistakes->count > before || arena_failed(&plan->arena) ||
+	if (planning.failed || planner->mistakes->count > before || arena_failed(&plan->arena) ||
 	    !buf_ok(&plan->items) || !plan->format || (!plan->source->bytes && !plan->ndjson)) {
 		input_plan_free(plan);
 		return NULL;
@@ -331,6 +367,7 @@ void input_plan_free(struct input_plan *plan)
 		return;
 	format_free(plan->format);
 	format_free(plan->ndjson);
+	script_free(plan->script);
 	buf_done(&plan->items);
 	arena_done(&plan->arena);
 	free(plan);

@@ -34,8 +34,9 @@ struct input_plan {
 	struct format *format; /* what the spec says */
 	struct format *ndjson; /* of sources that say what they give */
 	struct buf items;      /* the items as lines */
-	struct range range;
-	const char **names; /* files: names or patterns; urls: as they are sent */
+	struct range range;    /* of `generate` the count alone */
+	struct script *script; /* of `generate` */
+	const char **names;    /* files: names or patterns; urls: as they are sent */
 	size_t names_count;
 	struct fetch_header *headers; /* of urls */
 	size_t headers_count;
@@ -120,7 +121,8 @@ struct source {
 	void (*place)(struct portion *portion, int64_t offset, struct portion_place *ret_place);
 };
 
-extern const struct source source_items, source_range, source_files, source_urls, source_job;
+extern const struct source source_items, source_range, source_files, source_urls, source_job,
+	source_generate;
 
 /* Adds the part of a portion, and wakes lanes that wait for one.  As run_part_add(). */
 enum run_answer source_part_add(struct input *input, unsigned lane, const char *key,

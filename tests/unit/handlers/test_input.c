@@ -89,7 +89,8 @@ static void items_are_records_in_their_order(void **state)
 {
 	/* Any JSON value is one; numbers stay as they are written. */
 	(void)state;
-	copied("{\"input\":{\"items\":[{\"b\":1,\"a\":[]},\"x\",null,[1,{}],9007199254740993,1.0]}}",
+	copied("{\"input\":{\"items\":[{\"b\":1,\"a\":[]},\"x\",null,[1,{}],9007199254740993,1.0]}"
+	       "}",
 	       "{\"b\":1,\"a\":[]}\n\"x\"\nnull\n[1,{}]\n9007199254740993\n1.0\n");
 }
 
@@ -168,6 +169,62 @@ static void an_input_goes_on_inside_a_portion(void **state)
 		assert_true(strcmp(fake_run_ndjson(fake), buf_text(&records)) == 0);
 	}
 	buf_done(&records);
+}
+
+/* ---- generate ---- */
+
+static void a_script_makes_records_of_numbers(void **state)
+{
+	/* What it returns or emits; nil is none; whole numbers stay whole. */
+	(void)state;
+	copied("{\"input\":{\"generate\":{\"count\":4,\"lua\":["
+	       "\"if i == 2 then return nil end\","
+	       "\"if i == 3 then emit({a = 1}) emit({a = 2.5}) return nil end\","
+	       "\"return {i = i, half = i / 2}\"]}}}",
+	       "{\"i\":1,\"half\":0.5}\n{\"a\":1}\n{\"a\":2.5}\n{\"i\":4,\"half\":2.0}\n");
+}
+
+static void a_script_makes_the_same_after_a_stop(void **state)
+{
+	/* Each record once, also inside a portion of 1,000 numbers. */
+	const char *spec = "{\"save\":true,\"input\":{\"generate\":{\"count\":3000,"
+			   "\"lua\":\"return i\"}}}";
+	const char *line;
+	int count;
+
+	(void)state;
+	for (unsigned steps = 3; steps < 20; steps += 3) {
+		fake_run_free(fake);
+		fake = fake_run_new(&(struct fake_options){.steps_max = steps});
+		while (fake_run_drive(fake, &fake_copier, spec) == FAKE_STOPPED)
+			;
+		assert_int_equal(fake_run_seen(fake)->parts, 3);
+		line = fake_run_ndjson(fake);
+		for (count = 0; *line; line = strchr(line, '\n') + 1)
+			assert_int_equal(strtol(line, NULL, 10), ++count);
+		assert_int_equal(count, 3000);
+	}
+}
+
+static void a_script_that_fails_names_its_number(void **state)
+{
+	/* And the line. */
+	(void)state;
+	assert_int_equal(
+		fake_run_drive(
+			fake, &fake_copier,
+			"{\"input\":{\"generate\":{\"count\":9,\"lua\":["
+			"\"local x = {}\",\"if i == 7 then fail('seven') end\",\"return i\"]}}}"),
+		FAKE_FAILED);
+	assert_memory_equal(fake_run_seen(fake)->err.detail, "generate, i = 7, line 2: ", 25);
+}
+
+static void a_script_that_does_not_compile_is_a_mistake(void **state)
+{
+	/* With its place. */
+	(void)state;
+	refused("{\"input\":{\"generate\":{\"count\":1,\"lua\":\"return (\"}}}",
+		"/spec/input/generate/lua", "script");
 }
 
 /* ---- another job ---- */
@@ -254,6 +311,10 @@ int main(void)
 		INPUT_TEST(a_range_keeps_all_digits),
 		INPUT_TEST(many_items_are_many_portions),
 		INPUT_TEST(an_input_goes_on_inside_a_portion),
+		INPUT_TEST(a_script_makes_records_of_numbers),
+		INPUT_TEST(a_script_makes_the_same_after_a_stop),
+		INPUT_TEST(a_script_that_fails_names_its_number),
+		INPUT_TEST(a_script_that_does_not_compile_is_a_mistake),
 		INPUT_TEST(results_of_a_job_are_read_as_they_come),
 		INPUT_TEST(portions_of_results_are_the_same_after_a_stop),
 		INPUT_TEST(a_job_without_results_is_an_empty_input),
