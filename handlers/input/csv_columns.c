@@ -22,8 +22,13 @@ struct csv_reader *csv_reader_new(void)
 		return NULL;
 	arena_init(&csv->arena, COLUMNS_BYTES_MAX);
 	buf_init(&csv->header, RECORD_BYTES_MAX);
+	csv->check = scanner_new(NULL);
 	buf_init(&csv->whole, WHOLE_BYTES_MAX);
 	buf_init(&csv->text, RECORD_BYTES_MAX);
+	if (!csv->check) {
+		csv_reader_free(csv);
+		return NULL;
+	}
 	return csv;
 }
 
@@ -41,6 +46,7 @@ void csv_reader_free(struct csv_reader *csv)
 	if (!csv)
 		return;
 	columns_drop(csv);
+	scanner_free(csv->check);
 	arena_done(&csv->arena);
 	buf_done(&csv->header);
 	buf_done(&csv->whole);
@@ -192,7 +198,7 @@ static const struct field_node *column_node(const struct fields *fields,
 	return node;
 }
 
-static bool column_quote(struct csv_reader *csv, struct column *column, bool first)
+static bool column_quote(struct csv_reader *csv, struct csv_column *column, bool first)
 {
 	struct buf quoted = BUF(RECORD_BYTES_MAX);
 
@@ -206,7 +212,7 @@ static bool column_quote(struct csv_reader *csv, struct column *column, bool fir
 	return column->quoted.text != NULL;
 }
 
-static enum column_way column_way_of(const struct format *format, const struct column *column)
+static enum column_way column_way_of(const struct format *format, const struct csv_column *column)
 {
 	bool wanted = column->slot >= 0;
 
@@ -221,7 +227,7 @@ static enum column_way column_way_of(const struct format *format, const struct c
 	return column->type == COLUMN_NUMBER ? COLUMN_AS_NUMBER : COLUMN_AS_TYPED;
 }
 
-static bool column_begin(struct reader *reader, struct column *column,
+static bool column_begin(struct reader *reader, struct csv_column *column,
 			 const struct field_name *name)
 {
 	const struct field_node *node = reader->fields ? column_node(reader->fields, name) : NULL;

@@ -17,22 +17,23 @@ enum column_way {
 	COLUMN_AS_TYPED, /* whatever else: typed_take() */
 };
 
-struct column {
+struct csv_column {
 	struct field_name name;
 	struct field_name quoted; /* in JSON, with what comes before it and its colon */
 	enum column_type type;
 	int32_t slot; /* among the values; -1: nobody wants it */
 	enum column_way way;
 	struct fields inside;	 /* what somebody wants of a column of json */
-	struct scanner *scanner; /* NULL: it is not of json */
+	struct scanner *scanner; /* finds that; NULL: it is not of json */
 };
 
 struct csv_reader {
 	struct arena arena; /* of the columns */
-	struct column *columns;
+	struct csv_column *columns;
 	size_t count;
-	bool complete;	   /* a row without mistakes sets each value */
-	struct buf header; /* of which they are */
+	bool complete;	       /* a row without mistakes sets each value */
+	struct scanner *check; /* of JSON that may be wrong, where that is null */
+	struct buf header;     /* of which the columns are */
 	bool begun;
 
 	char *texts; /* fields whose doubled quotes became one, of the rows of this call */

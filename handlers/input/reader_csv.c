@@ -46,19 +46,30 @@ static const char *ends_cut(const char *text, size_t *len)
 	return text;
 }
 
-static bool json_take(const struct column *column, const char *text, size_t len,
-		      struct value *values)
+/* May the text be taken for JSON?  Where others are mistakes a scan tells them anyway. */
+static bool json_good(const struct reader *reader, const char *text, size_t len)
+{
+	struct scan_mistake mistake;
+
+	return reader->format->type_error != TYPE_ERROR_NULL ||
+	       scan(reader->csv->check, text, len, NULL, &mistake) == 0;
+}
+
+static bool json_take(const struct reader *reader, const struct csv_column *column,
+		      const char *text, size_t len, struct value *values)
 {
 	struct scan_mistake mistake;
 	size_t scanned;
 
 	text = ends_cut(text, &len);
-	return scan_first(column->scanner, text, len, values, &scanned, &mistake) == 0 &&
+	return json_good(reader, text, len) &&
+	       scan_first(column->scanner, text, len, values, &scanned, &mistake) == 0 &&
 	       scanned == len;
 }
 
 /* A text that is not what its column is. */
-static bool odd_take(const struct reader *reader, const struct column *column, struct value *values)
+static bool odd_take(const struct reader *reader, const struct csv_column *column,
+		     struct value *values)
 {
 	if (reader->format->type_error != TYPE_ERROR_NULL)
 		return false;
@@ -67,14 +78,15 @@ static bool odd_take(const struct reader *reader, const struct column *column, s
 	return true;
 }
 
-static bool typed_take(const struct reader *reader, const struct column *column, const char *text,
-		       size_t len, struct value *values)
+static bool typed_take(const struct reader *reader, const struct csv_column *column,
+		       const char *text, size_t len, struct value *values)
 {
 	const struct format *format = reader->format;
 	struct value value = {0};
 
 	if (column->type == COLUMN_JSON && !csv_is_null(format, COLUMN_JSON, text, len))
-		return json_take(column, text, len, values) || odd_take(reader, column, values);
+		return json_take(reader, column, text, len, values) ||
+		       odd_take(reader, column, values);
 	if (column->type == COLUMN_JSON)
 		value.kind = VALUE_NULL;
 	else if (!csv_value(format, column->type, text, len, &value))
@@ -84,7 +96,7 @@ static bool typed_take(const struct reader *reader, const struct column *column,
 	return true;
 }
 
-static inline void text_take(const struct column *column, const char *text, size_t len,
+static inline void text_take(const struct csv_column *column, const char *text, size_t len,
 			     struct value *values)
 {
 	struct value *value = values + column->slot;
@@ -98,7 +110,7 @@ static inline void text_take(const struct column *column, const char *text, size
 /* ---- the fast way ---- */
 
 /* Puts the value of a field where it belongs.  False: the text is not of the column's type. */
-static inline bool field_fast(const struct reader *reader, const struct column *column,
+static inline bool field_fast(const struct reader *reader, const struct csv_column *column,
 			      const char *text, const char *end, const char *block_end,
 			      struct value *values)
 {
@@ -124,7 +136,7 @@ static inline bool field_fast(const struct reader *reader, const struct column *
 static inline enum row_end row_fast(struct reader *reader, struct csv_index *index, const char **at)
 {
 	const struct csv_reader *csv = reader->csv;
-	const struct column *column = csv->columns, *last = column + csv->count - 1;
+	const struct csv_column *column = csv->columns, *last = column + csv->count - 1;
 	struct value *values = reader->values + reader->count * reader->width;
 	const char *field = *at, *special, *end;
 	bool high = index->high;
@@ -205,7 +217,7 @@ static enum row_end texts_room(struct reader *reader, size_t len)
 	return ROW_READ;
 }
 
-static void type_mistake(struct reader *reader, const struct column *column,
+static void type_mistake(struct reader *reader, const struct csv_column *column,
 			 const struct csv_field *field, const char *text, size_t len)
 {
 	const struct row *row = reader_newest(reader);
@@ -229,7 +241,7 @@ static void fields_take(struct reader *reader, struct value *values)
 	const char *at = row->raw;
 
 	for (size_t i = 0; i < csv->count; i++) {
-		const struct column *column = &csv->columns[i];
+		const struct csv_column *column = &csv->columns[i];
 		const char *text;
 		size_t len;
 
@@ -376,7 +388,7 @@ const char *csv_read(struct reader *reader, const struct block *block, struct er
 
 /* ---- as JSON ---- */
 
-static void field_json(struct reader *reader, const struct column *column, const char *text,
+static void field_json(struct reader *reader, const struct csv_column *column, const char *text,
 		       size_t len, struct buf *into)
 {
 	const struct format *format = reader->format;
@@ -386,7 +398,10 @@ static void field_json(struct reader *reader, const struct column *column, const
 		json_quote(into, text, len);
 	} else if (column->type == COLUMN_JSON && !csv_is_null(format, COLUMN_JSON, text, len)) {
 		text = ends_cut(text, &len);
-		buf_add(into, text, len);
+		if (json_good(reader, text, len))
+			buf_add(into, text, len);
+		else
+			buf_add(into, "null", 4);
 	} else if (csv_value(format, column->type, text, len, &value)) {
 		value_print(&value, into);
 	} else {
@@ -403,7 +418,7 @@ int csv_row_json(struct reader *reader, const struct row *row, struct buf *into)
 	const char *at = row->raw;
 
 	for (size_t i = 0; i < csv->count; i++) {
-		const struct column *column = &csv->columns[i];
+		const struct csv_column *column = &csv->columns[i];
 		char *room;
 
 		csv_field_next(reader->format, &block, &at, &field, &none);

@@ -170,6 +170,11 @@ static void a_text_of_another_type_is_a_mistake(void **state)
 	      "@196 +1t 'an endless text, \"x\" as it see…' in n is not a number\n");
 	reads("{\"format\":\"csv\",\"types\":{\"n\":\"number\"},\"on_type_error\":\"null\"}",
 	      PATHS("n"), "n,i\n1x,2\n", "@0 {\"n\":null,\"i\":\"2\"} | null\n");
+	reads("{\"format\":\"csv\",\"delimiter\":\";\",\"quote\":\"\",\"types\":{\"j\":\"json\"},"
+	      "\"on_type_error\":\"null\"}",
+	      PATHS("j", "j.a"), "i;j\n1;{\"a\":1,\n2; {\"a\":2} \n",
+	      "@0 {\"i\":\"1\",\"j\":null} | null | -\n"
+	      "@10 {\"i\":\"2\",\"j\":{\"a\":2}} | {\"a\":2} | 2\n");
 }
 
 static void texts_that_are_null_are_said(void **state)
