@@ -207,6 +207,10 @@ void run_count(struct run *run, struct part *part, const int64_t *counts, unsign
 /* Of what is shown, over all attempts. */
 int64_t run_counted(const struct run *run, unsigned counter);
 
+/* What the part has brought cannot be taken out of what was gathered: it counts as done also
+ * with failed items, which cannot be retried. */
+void run_part_final(struct run *run, struct part *part);
+
 /* Finishes the part: its items and failures become visible (in part order when the
  * run is ordered).  One with a failure counts as failed and can be retried. */
 void run_part_done(struct run *run, unsigned lane, struct part *part);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* give.c - a barrier puts together what all lanes have gathered, and gives it.
  *
- * What it gives goes through the stages behind it like rows of the input, on one lane; as
- * results it becomes visible when the attempt completes, and is made again after a crash.
+ * What it gives goes through the stages behind it like rows of the input, on one lane.  Its
+ * results are a part of the job, which is saved now and then: an attempt that follows makes all
+ * of it again, the same, and tells only what was not yet shown.  When the input is small there
+ * is no such part, and results are shown when the attempt completes.
  */
 #include "handlers/pipeline/pipeline.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { STEP_US = 5000, UNITS_INLINE = 4, GIVEN_ROWS = 256, GIVEN_BYTES = 4 * 1024 * 1024 };
+enum { STEP_US = 5000, GIVEN_ROWS = 256, GIVEN_BYTES = 4 * 1024 * 1024 };
+
+static const char part_key[] = "given by ";
 
 int barrier_gather(struct pipeline *pipeline, unsigned barrier, unsigned *ret_lanes,
 		   struct err *err)
@@ -21,8 +26,11 @@ int barrier_gather(struct pipeline *pipeline, unsigned barrier, unsigned *ret_la
 		return -1;
 	atomic_store(&pipeline->next_unit, 0);
 	pipeline->units = units;
-	pipeline->given_all = false;
-	if (units > UNITS_INLINE) {
+	pipeline->given_all = pipeline->given_before = false;
+	pipeline->part = NULL;
+	pipeline->lanes[0].told_bytes = 0;
+	pipeline->told = pipeline->skip = (struct given){0};
+	if (units > 0 && !pipeline->small) {
 		*ret_lanes = MIN(units, pipeline->lanes_count);
 		return 0;
 	}
@@ -102,6 +110,100 @@ static int bundle_give(struct pipe_lane *lane, const struct stage *stage, struct
 	return rc;
 }
 
+/* ---- telling ---- */
+
+bool give_is_part(const struct part *part)
+{
+	return part->key_len >= sizeof(part_key) &&
+	       memcmp(part->key, part_key, sizeof(part_key) - 1) == 0;
+}
+
+/* RUN_OK: it is claimed, or was done before. */
+static enum run_answer part_claim(struct pipeline *pipeline, const struct stage *stage,
+				  struct err *err)
+{
+	enum run_answer answer;
+	char key[NAME_BYTES_MAX + sizeof(part_key)];
+	int len;
+
+	/* Behind a limit that has let its number pass, parts of the input are left over. */
+	if (pipeline->small || atomic_load(&pipeline->satisfied) || pipeline->part ||
+	    pipeline->given_before)
+		return RUN_OK;
+	len = snprintf(key, sizeof(key), "%s%s", part_key, stage->name);
+	answer = run_part_add(pipeline->run, 0, key, (size_t)len, NULL, 0, NULL, err);
+	if (answer != RUN_OK && answer != RUN_KNOWN)
+		return answer;
+	answer = run_part_next(pipeline->run, 0, &pipeline->part, err);
+	pipeline->given_before = answer == RUN_END;
+	if (answer == RUN_OK && pipeline->part->resume_len == sizeof(pipeline->skip))
+		memcpy(&pipeline->skip, pipeline->part->resume, sizeof(pipeline->skip));
+	return pipeline->given_before ? RUN_OK : answer;
+}
+
+/* So many of `count` are left out; *left of all. */
+static int64_t left_out(const struct pipeline *pipeline, int64_t *left, int64_t count)
+{
+	int64_t out = pipeline->given_before ? count : MIN(*left, count);
+
+	*left -= MIN(*left, out);
+	return out;
+}
+
+/* Leaves out what was shown before. */
+static void lane_skip(struct pipe_lane *lane)
+{
+	struct pipeline *pipeline = lane->pipeline;
+	int64_t items = left_out(pipeline, &pipeline->skip.items, lane->out_count);
+	int64_t failed = left_out(pipeline, &pipeline->skip.failed, (int64_t)lane->failed_count);
+	const char *text = buf_text(&lane->out), *at = text;
+
+	for (int64_t i = 0; i < items; i++)
+		at = strchr(at, '\n') + 1;
+	if (at > text)
+		buf_drop_front(&lane->out, (size_t)(at - text));
+	lane->out_count -= items;
+	lane->failed_told = (size_t)failed;
+	lane->skipped -= left_out(pipeline, &pipeline->skip.skipped, lane->skipped);
+}
+
+static enum run_answer given_save(struct pipeline *pipeline)
+{
+	struct pipe_lane *lane = &pipeline->lanes[0];
+	enum run_answer answer;
+
+	if (!pipeline->part || lane->told_bytes < PIPELINE_SAVE_BYTES)
+		return RUN_OK;
+	answer = run_part_save(pipeline->run, 0, pipeline->part, &pipeline->told,
+			       sizeof(pipeline->told));
+	if (answer == RUN_OK)
+		lane->told_bytes = 0;
+	return answer;
+}
+
+/* Once for each bundle: what came of it is counted, and what was shown before left out. */
+static void given_count(struct pipeline *pipeline)
+{
+	struct pipe_lane *lane = &pipeline->lanes[0];
+
+	pipeline->told.items += lane->out_count;
+	pipeline->told.failed += (int64_t)lane->failed_count;
+	pipeline->told.skipped += lane->skipped;
+	lane_skip(lane);
+	lane->told_bytes += lane->out.len;
+}
+
+/* Ends the part, after the last was told. */
+static enum step given_end(struct pipeline *pipeline)
+{
+	if (pipeline->part) {
+		run_part_final(pipeline->run, pipeline->part);
+		run_part_done(pipeline->run, 0, pipeline->part);
+		pipeline->part = NULL;
+	}
+	return STEP_DONE;
+}
+
 enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct err *err)
 {
 	const struct stage *stage = pipeline->plan->barriers[barrier];
@@ -112,16 +214,21 @@ enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct 
 	do {
 		int rc;
 
-		answer = lane_tell(lane, NULL, err);
+		answer = part_claim(pipeline, stage, err);
+		if (answer == RUN_OK)
+			answer = lane_tell(lane, pipeline->part, err);
+		if (answer == RUN_OK)
+			answer = given_save(pipeline);
 		if (answer != RUN_OK)
-			return answer == RUN_FULL ? STEP_WAIT : STEP_FAIL;
+			return answer == RUN_ERROR ? STEP_FAIL : STEP_WAIT;
 		if (pipeline->given_all)
-			return STEP_DONE;
+			return given_end(pipeline);
 		rc = stage->to_count > 0 ? bundle_give(lane, stage, err)
 					 : results_give(lane, stage, err);
 		if (rc < 0)
 			return STEP_FAIL;
 		pipeline->given_all = rc == 0;
+		given_count(pipeline);
 	} while (clock_us() < until_us && !run_cancelled(pipeline->run));
 	return STEP_MORE;
 }

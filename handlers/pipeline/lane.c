@@ -201,6 +201,15 @@ static int stage_hand_on(struct stage_lane *at, struct bundle *bundle, struct er
 	return rc;
 }
 
+/* A record of a json text may be spread over lines. */
+static void line_make(char *text, size_t len)
+{
+	char *end = text + len;
+
+	while ((text = memchr(text, '\n', (size_t)(end - text))))
+		*text = ' ';
+}
+
 /* Adds the records that reached the end, as lines. */
 static int results_print(struct pipe_lane *lane, struct bundle *bundle, struct err *err)
 {
@@ -213,6 +222,7 @@ static int results_print(struct pipe_lane *lane, struct bundle *bundle, struct e
 
 		if (record_print(bundle, row, &lane->out, &why) == 0 &&
 		    lane->out.len - before <= ITEM_BYTES_MAX) {
+			line_make(lane->out.data + before, lane->out.len - before);
 			buf_add_byte(&lane->out, '\n');
 			lane->out_count++;
 			continue;
@@ -289,6 +299,19 @@ static enum run_answer lane_feed(struct pipe_lane *lane, struct err *err)
 	return answer;
 }
 
+/* A part of what a barrier gives comes after all of the input: an earlier attempt got that far. */
+static enum run_answer lane_begin(struct pipe_lane *lane, struct err *err)
+{
+	struct part *part = portion_part(lane->portion);
+
+	if (!give_is_part(part))
+		return part->resume ? lane_resume(lane, err) : RUN_OK;
+	run_part_release(lane->pipeline->run, lane->number, part);
+	portion_close(lane->portion);
+	lane->portion = NULL;
+	return RUN_END;
+}
+
 static enum run_answer lane_claim(struct pipe_lane *lane, struct err *err)
 {
 	enum run_answer fed = RUN_END, answer;
@@ -301,10 +324,10 @@ static enum run_answer lane_claim(struct pipe_lane *lane, struct err *err)
 			return fed;
 		answer = input_next(lane->pipeline->input, lane->number, &lane->portion, err);
 	}
-	if (answer == RUN_OK || answer == RUN_ERROR)
-		return answer == RUN_OK && portion_part(lane->portion)->resume
-			       ? lane_resume(lane, err)
-			       : answer;
+	if (answer == RUN_OK)
+		return lane_begin(lane, err);
+	if (answer == RUN_ERROR)
+		return answer;
 	if (lane->covered_count > 0) /* others may wait for these parts, and so may we */
 		return lane_checkpoint(lane, err);
 	return fed == RUN_OK ? RUN_OK : answer;
@@ -355,8 +378,13 @@ static bool covers_one(const struct pipe_lane *lane)
 
 static bool checkpoint_due(const struct pipe_lane *lane)
 {
-	return covers_one(lane) || lane->covered_count >= COVERED_MAX ||
-	       lane->saved_bytes < SAVE_BYTES || clock_us() - lane->saved_us > SAVE_US;
+	int64_t bytes = (int64_t)lane->saved_bytes;
+
+	for (unsigned i = 0; i < lane->pipeline->plan->count; i++)
+		if (lane->stages[i].stage->kind->unsaved)
+			bytes += lane->stages[i].stage->kind->unsaved(&lane->stages[i]);
+	return covers_one(lane) || lane->covered_count >= COVERED_MAX || bytes < SAVE_BYTES ||
+	       clock_us() - lane->saved_us > SAVE_US;
 }
 
 static int covered_add(struct pipe_lane *lane, uint64_t number, struct err *err)
@@ -389,6 +417,7 @@ static enum run_answer lane_finish(struct pipe_lane *lane, struct err *err)
 		run_part_done(lane->pipeline->run, lane->number, part);
 		return RUN_OK;
 	}
+	run_part_final(lane->pipeline->run, part);
 	if (covered_add(lane, part->number, err))
 		return RUN_ERROR;
 	/* What finds no room now is saved with the next part, or before the lane waits. */

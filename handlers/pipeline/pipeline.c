@@ -81,9 +81,11 @@ static bool is_small(const struct input *input)
 	return all && bytes <= SMALL_BYTES;
 }
 
-static unsigned lanes_useful(struct run *run, const struct plan *plan, const struct input *input)
+static unsigned lanes_useful(struct run *run, const struct pipeline *pipeline)
 {
-	if (plan->one_lane || is_small(input))
+	const struct plan *plan = pipeline->plan;
+
+	if (plan->one_lane || pipeline->small)
 		return 1;
 	return plan->workers ? MIN(plan->workers, PIPELINE_LANES_MAX) : run_lanes_for_cpu(run);
 }
@@ -125,8 +127,9 @@ static int pipeline_open(struct run *run, const struct plan *plan, void **ret_st
 		pipeline_close(pipeline);
 		return -1;
 	}
-	pipeline->lanes_count = lanes_useful(run, plan, pipeline->input);
-	if ((plan->barriers_count > 0 && !is_small(pipeline->input) &&
+	pipeline->small = is_small(pipeline->input);
+	pipeline->lanes_count = lanes_useful(run, pipeline);
+	if ((plan->barriers_count > 0 && !pipeline->small &&
 	     run_scratch(run, &pipeline->dir, err)) ||
 	    lanes_open(run, pipeline, err)) {
 		pipeline_close(pipeline);

@@ -103,6 +103,11 @@ struct pipe_lane {
 	size_t saved_bytes; /* … and its size */
 };
 
+/* Results and failures; those that are counted only. */
+struct given {
+	int64_t items, failed, skipped;
+};
+
 struct pipeline {
 	const struct plan *plan;
 	struct run *run;
@@ -116,10 +121,15 @@ struct pipeline {
 	unsigned units;		    /* of the barrier in hand */
 	_Atomic unsigned next_unit; /* lanes claim them */
 	_Atomic bool satisfied;	    /* no stage wants more: set by any lane, read by all */
-	bool given_all;		    /* the barrier in hand has given all */
-	const char *dir;	    /* scratch, for what does not fit the memory; NULL: all will */
-	struct buf context;	    /* what scripts see as ctx; empty until one is loaded */
-	uint64_t seed;		    /* of hashes, the same in all attempts */
+	/* of the barrier that gives */
+	bool given_all;
+	bool given_before;	 /* by an earlier attempt: nothing is to be told again */
+	struct part *part;	 /* of its results; NULL: little, and shown at the end */
+	struct given told, skip; /* in all; what an earlier attempt has shown of it */
+	bool small;		 /* so little input that all of it stays in memory */
+	const char *dir;	 /* scratch, for what does not fit the memory; NULL: all will */
+	struct buf context;	 /* what scripts see as ctx; empty until one is loaded */
+	uint64_t seed;		 /* of hashes, the same in all attempts */
 	int64_t opened_us;
 };
 
@@ -162,6 +172,7 @@ enum run_answer lane_failed_tell(struct pipe_lane *lane, struct part *part);
 int barrier_gather(struct pipeline *pipeline, unsigned barrier, unsigned *ret_lanes,
 		   struct err *err);
 enum step barrier_unit_step(struct pipeline *pipeline, unsigned barrier, struct err *err);
+bool give_is_part(const struct part *part);
 enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct err *err);
 
 /* account.c */

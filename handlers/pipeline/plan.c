@@ -142,11 +142,10 @@ static void on_error_read(struct stage *stage, struct stage_planner *planner)
 	if (!value || json_kind(value) != JSON_OBJECT)
 		return;
 	stage->on_error = ON_ERROR_REPLACE;
-	if (stage->kind->flags & STAGE_ROUTES)
+	if (stage->kind->flags & STAGE_NO_REPLACE)
 		mistake_add(planner->mistakes,
 			    mistakes_pointer(planner->mistakes, stage->pointer, "on_error"),
-			    "conflict",
-			    "which arm would the record take?  fail, skip, dead_letter");
+			    "conflict", "here it is fail, skip or dead_letter");
 	pointer = mistakes_pointer(planner->mistakes, stage->pointer, "on_error");
 	plan_script(planner, stage, json_get(value, "replace"),
 		    mistakes_pointer(planner->mistakes, pointer, "replace"), SCRIPT_REPLACE,

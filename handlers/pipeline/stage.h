@@ -37,9 +37,10 @@ enum stage_flags {
 		2,	  /* depends on the order of records: one lane, in the order of the input */
 	STAGE_STATE = 4,  /* what it has seen has to be saved with the parts */
 	STAGE_ROUTES = 8, /* its arms say where records go, nothing takes from it otherwise */
-	STAGE_COPIES = 16, /* the stages that it names get its records too */
-	STAGE_ENDS = 32,   /* gives no records */
-	STAGE_MAKES = 64,  /* counts itself what went out and what was filtered */
+	STAGE_COPIES = 16,	/* the stages that it names get its records too */
+	STAGE_ENDS = 32,	/* gives no records */
+	STAGE_NO_REPLACE = 128, /* what a script puts in place of a record could not go on */
+	STAGE_MAKES = 64,	/* counts itself what went out and what was filtered */
 };
 
 struct stage_kind {
@@ -58,6 +59,7 @@ struct stage_kind {
 	/* With STAGE_STATE.  save adds to the blob. */
 	int (*save)(struct stage_lane *at, struct buf *blob, struct err *err);
 	int (*load)(struct stage_lane *at, const void *blob, size_t len, struct err *err);
+	int64_t (*unsaved)(const struct stage_lane *at); /* bytes for the disk; NULL: none */
 
 	/* Of a barrier. */
 	int (*gather)(struct pipeline *pipeline, const struct stage *stage, unsigned *ret_units,

@@ -110,7 +110,7 @@ static int branch_run(struct stage_lane *at, struct bundle *bundle, struct picks
 
 const struct stage_kind branch_stage = {
 	.verb = "branch",
-	.flags = STAGE_ROUTES,
+	.flags = STAGE_ROUTES | STAGE_NO_REPLACE,
 	.plan = branch_plan,
 	.plan_free = branch_plan_free,
 	.run = branch_run,

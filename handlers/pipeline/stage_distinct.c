@@ -186,6 +186,13 @@ static int distinct_load(struct stage_lane *at, const void *blob, size_t len, st
 	return seen_set_load(&state->seen, at->lane->pipeline->run, blob, len, err);
 }
 
+static int64_t distinct_unsaved(const struct stage_lane *at)
+{
+	const struct distinct_state *state = at->state;
+
+	return (int64_t)(state->seen.new_count * sizeof(*state->seen.new));
+}
+
 const struct stage_kind distinct_stage = {
 	.verb = "distinct",
 	.flags = STAGE_IN_ORDER | STAGE_STATE,
@@ -195,4 +202,5 @@ const struct stage_kind distinct_stage = {
 	.run = distinct_run,
 	.save = distinct_save,
 	.load = distinct_load,
+	.unsaved = distinct_unsaved,
 };

@@ -6,27 +6,16 @@
 
 extern const struct stage_kind branch_stage, distinct_stage, drop_stage, filter_stage,
 	flat_map_stage, limit_stage, map_stage, merge_stage, reduce_stage, rename_stage,
-	sample_stage, select_stage, set_stage, skip_stage, tee_stage, validate_stage;
+	sample_stage, select_stage, set_stage, skip_stage, sort_stage, tee_stage, top_stage,
+	validate_stage;
 
+/* clang-format off */
 const struct stage_kind *const stage_kinds[] = {
-	&branch_stage,
-	&distinct_stage,
-	&drop_stage,
-	&filter_stage,
-	&flat_map_stage,
-	&limit_stage,
-	&map_stage,
-	&merge_stage,
-	&reduce_stage,
-	&rename_stage,
-	&sample_stage,
-	&select_stage,
-	&set_stage,
-	&skip_stage,
-	&tee_stage,
-	&validate_stage,
-	NULL,
+	&branch_stage, &distinct_stage, &drop_stage, &filter_stage, &flat_map_stage, &limit_stage,
+	&map_stage, &merge_stage, &reduce_stage, &rename_stage, &sample_stage, &select_stage,
+	&set_stage, &skip_stage, &sort_stage, &tee_stage, &top_stage, &validate_stage, NULL,
 };
+/* clang-format on */
 
 static const char *const on_error_names[] = {"fail", "skip", "dead_letter", NULL};
 static const char *const match_names[] = {"first", "all", NULL};
@@ -133,6 +122,42 @@ static const struct param reduce_params[] = {
 	{0},
 };
 
+static const struct param sort_params[] = {
+	{.name = "by", .kind = PARAM_TEXT, .required = true, .min = 1, .max = EXPR_BYTES_MAX,
+	 .summary = "An expression"},
+	{.name = "desc", .kind = PARAM_BOOL, .preset = "false", .summary = "The largest first"},
+	{0},
+};
+
+static const struct param sort_object = {
+	.kind = PARAM_OBJECT, .members = sort_params, .summary = "By an expression",
+};
+
+static const struct param sort_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &sort_object,
+	 .summary = "A member"},
+	{0},
+};
+
+static const struct param sort_list = {
+	.kind = PARAM_ARRAY, .members = sort_element, .min = 1, .max = CSV_COLUMNS_MAX,
+	.summary = "Several: the second decides where the first does not",
+};
+
+static const struct param sort_form = {
+	.kind = PARAM_OBJECT, .members = sort_params, .otherwise = &sort_list,
+	.summary = "By an expression",
+};
+
+static const struct param top_params[] = {
+	{.name = "n", .kind = PARAM_INT, .required = true, .min = 1, .max = 1000 * 1000,
+	 .summary = "How many"},
+	{.name = "by", .kind = PARAM_TEXT, .required = true, .min = 1, .max = EXPR_BYTES_MAX,
+	 .summary = "An expression"},
+	{.name = "smallest", .kind = PARAM_BOOL, .preset = "false", .summary = "The smallest, smallest first"},
+	{0},
+};
+
 static const struct param text_form = {
 	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &paths_form,
 	.summary = "The member by which records are the same",
@@ -185,8 +210,10 @@ const struct param stage_params[] = {
 	 .summary = "Takes the records of these stages, in the order of the input"},
 	{.name = "reduce", .kind = PARAM_OBJECT, .members = reduce_params,
 	 .summary = "Groups, and what is to be said of each"},
-	{.name = "sort", .kind = PARAM_LATER, .summary = "Records in order"},
-	{.name = "top", .kind = PARAM_LATER, .summary = "The first of an order"},
+	{.name = "sort", .kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &sort_form,
+	 .summary = "Records in the order of members; \"-name\" the other way round"},
+	{.name = "top", .kind = PARAM_OBJECT, .members = top_params,
+	 .summary = "So many records, the largest first"},
 	{.name = "batch", .kind = PARAM_LATER, .summary = "So many records become one array"},
 	{.name = "unbatch", .kind = PARAM_LATER, .summary = "The elements of an array become records"},
 	{.name = "join", .kind = PARAM_LATER, .summary = "Members of a table by a key"},

@@ -95,7 +95,7 @@ struct run_part {
 	/* Shown so far; offset -1: nothing, or not in one piece. */
 	int64_t result_offset, result_len, result_items;
 	bool save_waits; /* ordered: a save that is not written yet */
-	bool failed;
+	bool failed, final;
 	struct run_part *prev, *next; /* a list of claimed parts, the ordered run's order */
 };
 

@@ -177,7 +177,7 @@ static bool done_locked(struct run *run, struct run_part *part) REQUIRES(run->lo
 
 	assert(part->place == PLACE_CLAIMED);
 	part->place = PLACE_FINISHED;
-	part->failed |= part->told.failures_count > 0;
+	part->failed = !part->final && (part->failed || part->told.failures_count > 0);
 	counts_save_locked(run, &part->told);
 	if (run->ordered) {
 		parts->finished_bytes += part->told.items.len;
@@ -193,6 +193,13 @@ static bool done_locked(struct run *run, struct run_part *part) REQUIRES(run->lo
 static uint64_t moved_on_locked(struct run *run) REQUIRES(run->lock)
 {
 	return run->ordered || parts_all_finished_locked(run) ? parts_waiters_locked(run) : 0;
+}
+
+void run_part_final(struct run *run, struct part *part)
+{
+	lock_take(&run->lock);
+	part_of(part)->final = true;
+	lock_drop(&run->lock);
 }
 
 void run_part_done(struct run *run, unsigned lane, struct part *part)

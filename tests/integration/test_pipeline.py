@@ -85,6 +85,44 @@ def test_a_files_records_come_in_order(jobs):
         assert [r["m"] for r in jobs.results(job["id"])] == list(range(10000))
 
 
+def test_every_format_goes_through_the_same_stages(jobs):
+    """NDJSON, a JSON text over several lines, CSV: the same results, a line each."""
+    texts = {"a.ndjson": '{"id":1,"v":"x"}\n{"id":2,"v":"y,z"}\n',
+             "a.json": '[\n  {\n    "id": 1,\n    "v": "x"\n  },\n  {"id": 2, "v": "y,z"}\n]\n',
+             "a.csv": 'id,v\n1,x\n2,"y,z"\n'}
+    for name, text in texts.items():
+        assert jobs.ask("PUT", f"/v1/files/{name}", text.encode()).status in (200, 201)
+        job = jobs.run("pipeline", {
+            "input": {"file": name, **({"types": {"id": "integer"}} if "csv" in name else {})},
+            "stages": [{"filter": "id >= 1"}, {"set": {"w": "upper(v)"}}, {"rename": {"v": "old"}}]})
+        assert job["state"] == "completed", job
+        body = jobs.get(f"/v1/jobs/{job['id']}/results").body
+        assert body.count(b"\n") == 2
+        assert jobs.results(job["id"]) == [{"id": 1, "old": "x", "w": "X"},
+                                           {"id": 2, "old": "y,z", "w": "Y,Z"}]
+
+
+def test_malformed_records_are_listed_with_line_and_byte(jobs):
+    """Each costs itself only; the summary counts them."""
+    text = b'{"a":1}\n{"a":}\n{"a":3}\n[1,]\n'
+    assert jobs.ask("PUT", "/v1/files/bad.ndjson", text).status == 201
+    job = jobs.run("pipeline", {"input": {"file": "bad.ndjson"}, "stages": [{"filter": "a > 0"}]})
+    assert job["summary"]["records"] == 4 and job["summary"]["malformed"] == 2
+    assert flow(job) == [("stages[0]", 2, 2, 0, 0)]
+    assert job["counts"] == {"items": 2, "failed": 2}
+    errors = jobs.get(f"/v1/jobs/{job['id']}/errors").lines()
+    assert [(e["stage"], e["key"], e["line"], e["offset"]) for e in errors] == [
+        ("input", "bad.ndjson", 2, 13), ("input", "bad.ndjson", 4, 26)]
+
+
+def test_what_was_gathered_cannot_be_retried(jobs):
+    """A failed record that others of its part were grouped with: 409, and why."""
+    job = jobs.run("pipeline", pipeline(STAGES[0], {"reduce": {"aggregates": {"n": "count"}}}))
+    assert job["counts"]["failed"] == 2
+    answer = jobs.post(f"/v1/jobs/{job['id']}/retry?items=failed")
+    assert answer.status == 409 and answer.problem == "items-not-retryable"
+
+
 def test_mistakes_come_at_once(jobs):
     """A verb, an expression, a script, a name: each with its place."""
     answer = jobs.post("/v1/jobs", {"type": "pipeline", "spec": pipeline(

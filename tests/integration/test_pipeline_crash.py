@@ -13,6 +13,7 @@ PIPELINES = {
         {"filter": "h % 2 == 0"}],
     "one after the other": [SLOW, {"skip": 100}, {"distinct": ["n"]}, {"limit": COUNT - 1000},
                             {"filter": "n % 10 == 0"}],
+    "sorted": [SLOW, {"sort": ["-h", "text"]}, {"set": {"m": "n % 10"}}, {"distinct": ["n"]}],
     "branches": [SLOW, {"branch": [{"when": "h < 10", "to": "few"}, {"to": "many"}]},
                  {"name": "few", "set": {"kind": "'few'"}},
                  {"name": "many", "reduce": {"aggregates": {"n": "count", "max": "max(n)"}}},
@@ -33,7 +34,7 @@ def ended(client, job):
 @pytest.mark.parametrize("name", PIPELINES)
 def test_a_killed_pipeline_gives_the_same(start_daemon, name):
     """Killed twice once some of it was durable; counters are those of the whole, too."""
-    spec = {"input": NUMBERS, "stages": PIPELINES[name]}
+    spec = {"input": NUMBERS, "stages": PIPELINES[name], "memory": "100MB"}
     daemon = start_daemon()
     undisturbed = ended(daemon.client, daemon.client.submit("pipeline", spec))
     job = daemon.client.submit("pipeline", {**spec, "workers": 2})

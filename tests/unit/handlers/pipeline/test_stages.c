@@ -151,6 +151,67 @@ static void distinct_keeps_the_first(void **state)
 		     "{\"a\":1}\n{\"a\":2}\n");
 }
 
+static void sort_orders_values_of_all_kinds(void **state)
+{
+	/* null < false < true < numbers < texts; ties stay in the order of the input. */
+	(void)state;
+	assert_gives(
+		"[{\"a\":\"b\"},{\"a\":2.5},{\"a\":true},{},{\"a\":-1},{\"a\":\"B\"},{\"a\":2}]",
+		"[{\"sort\":\"a\"}]",
+		"{}\n{\"a\":true}\n{\"a\":-1}\n{\"a\":2}\n{\"a\":2.5}\n{\"a\":\"B\"}\n"
+		"{\"a\":\"b\"}\n");
+	assert_gives("[{\"a\":1,\"n\":1},{\"a\":2,\"n\":2},{\"a\":1.0,\"n\":3},{\"a\":2,\"n\":4}]",
+		     "[{\"sort\":[\"-a\"]},{\"select\":[\"n\"]}]",
+		     "{\"n\":2}\n{\"n\":4}\n{\"n\":1}\n{\"n\":3}\n");
+	assert_gives("[{\"a\":3},{\"a\":-5},{\"a\":4}]",
+		     "[{\"sort\":{\"by\":\"abs(a)\",\"desc\":true}}]",
+		     "{\"a\":-5}\n{\"a\":4}\n{\"a\":3}\n");
+	assert_gives(
+		"[{\"a\":\"x\",\"b\":\"ab\"},{\"a\":\"x\",\"b\":\"a\"},{\"a\":\"\",\"b\":\"c\"}]",
+		"[{\"sort\":[\"-a\",\"-b\"]}]",
+		"{\"a\":\"x\",\"b\":\"ab\"}\n{\"a\":\"x\",\"b\":\"a\"}\n{\"a\":\"\",\"b\":\"c\"}"
+		"\n");
+}
+
+static void top_keeps_the_largest(void **state)
+{
+	/* The first of equal ones; as they are after a set. */
+	(void)state;
+	assert_gives("[{\"a\":1},{\"a\":9},{\"a\":5},{\"a\":9,\"b\":1}]",
+		     "[{\"set\":{\"c\":\"a * 2\"}},{\"top\":{\"n\":2,\"by\":\"c\"}}]",
+		     "{\"a\":9,\"c\":18}\n{\"a\":9,\"b\":1,\"c\":18}\n");
+	assert_gives("[3,1,2]", "[{\"top\":{\"n\":2,\"by\":\"$\",\"smallest\":true}}]", "1\n2\n");
+}
+
+static void scripts_make_records(void **state)
+{
+	/* map gives one, flat_map any number; branches of a merge keep the input's order. */
+	(void)state;
+	assert_gives("[{\"a\":1},{\"a\":2},{\"a\":3}]",
+		     "[{\"map\":\"if r.a == 2 then skip() end r.b = r.a * 2\"}]",
+		     "{\"a\":1,\"b\":2}\n{\"a\":3,\"b\":6}\n");
+	assert_gives("[{\"w\":\"a b\"},{\"w\":\"\"},{\"w\":\"c\"}]",
+		     "[{\"flat_map\":\"for w in r.w:gmatch('%a') do emit({w = w}) end\"},"
+		     "{\"set\":{\"u\":\"upper(w)\"}}]",
+		     "{\"w\":\"a\",\"u\":\"A\"}\n{\"w\":\"b\",\"u\":\"B\"}\n{\"w\":\"c\",\"u\":"
+		     "\"C\"}\n");
+	assert_gives("[{\"a\":1},{\"a\":2}]",
+		     "[{\"set\":{\"b\":\"a + 1\"}},{\"map\":\"r.c = r.b + 1\"},"
+		     "{\"filter\":{\"lua\":\"r.c > 3\"}}]",
+		     "{\"a\":2,\"b\":3,\"c\":4}\n");
+}
+
+static void groups_are_made_of_what_flows_in(void **state)
+{
+	/* Of rows read and rows made; a reduce behind a reduce. */
+	(void)state;
+	assert_gives("[{\"w\":\"a b a\"},{\"w\":\"b c\"}]",
+		     "[{\"flat_map\":\"for w in r.w:gmatch('%a') do emit({w = w}) end\"},"
+		     "{\"reduce\":{\"group_by\":[\"w\"],\"aggregates\":{\"n\":\"count\"}}},"
+		     "{\"reduce\":{\"group_by\":[\"n\"],\"aggregates\":{\"words\":\"count\"}}}]",
+		     "{\"n\":1,\"words\":1}\n{\"n\":2,\"words\":2}\n");
+}
+
 static void branches_meet_in_the_order_of_the_input(void **state)
 {
 	/* The first arm that matches takes the record; a merge puts them in order again. */
@@ -204,6 +265,10 @@ int main(void)
 		cmocka_unit_test(select_makes_a_record_of_members),
 		cmocka_unit_test(limit_and_skip_count_in_order),
 		cmocka_unit_test(distinct_keeps_the_first),
+		cmocka_unit_test(sort_orders_values_of_all_kinds),
+		cmocka_unit_test(top_keeps_the_largest),
+		cmocka_unit_test(scripts_make_records),
+		cmocka_unit_test(groups_are_made_of_what_flows_in),
 		cmocka_unit_test(branches_meet_in_the_order_of_the_input),
 		cmocka_unit_test(copies_are_changed_apart),
 		cmocka_unit_test(validate_lets_pass_what_fits),
