@@ -71,6 +71,9 @@ struct handler {
 	int (*plan)(const struct json *spec, struct planner *planner, struct plan **ret_plan);
 	void (*plan_free)(struct plan *plan);
 
+	/* Adds members to the plan that a dry run shows.  Optional. */
+	void (*describe)(const struct plan *plan, struct json_out *out);
+
 	int (*open)(struct run *run, const struct plan *plan, void **ret_state, struct err *err);
 	/* How many lanes (1 … LANES_MAX) the next phase has; 0: finished. */
 	int (*phase)(struct run *run, void *state, unsigned phase, unsigned *ret_lanes,

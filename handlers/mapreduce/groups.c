@@ -148,6 +148,14 @@ int groups_spill(void *state, struct err *err)
 	return group_table_spill(state, err);
 }
 
+void groups_size(const void *state, struct kernel_size *ret_size)
+{
+	struct group_table_size size;
+
+	group_table_size(state, &size);
+	*ret_size = (struct kernel_size){size.bytes, size.spilled_bytes};
+}
+
 int groups_save(void *state, struct buf *blob, struct err *err)
 {
 	return group_table_save(state, blob, err);

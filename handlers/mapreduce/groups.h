@@ -42,6 +42,7 @@ void groups_lane_free(void *state);
 int groups_add_rows(void *state, const struct kernel_batch *batch, struct err *err);
 bool groups_is_full(const void *state);
 int groups_spill(void *state, struct err *err);
+void groups_size(const void *state, struct kernel_size *ret_size);
 int groups_save(void *state, struct buf *blob, struct err *err);
 int groups_load(void *state, const char *blob, size_t len, struct err *err);
 void groups_saved(void *state);
@@ -61,7 +62,7 @@ int groups_tell(const void *plan, void *gathered, struct json_out *out, struct e
 #define GROUPS_KERNEL                                                                              \
 	.food = KERNEL_ROWS, .lane_new = groups_lane_new, .lane_free = groups_lane_free,           \
 	.add_rows = groups_add_rows, .is_full = groups_is_full, .spill = groups_spill,             \
-	.save = groups_save, .load = groups_load, .saved = groups_saved, .gather = groups_gather,  \
-	GROUPS_OUT
+	.size = groups_size, .save = groups_save, .load = groups_load, .saved = groups_saved,      \
+	.gather = groups_gather, GROUPS_OUT
 
 #endif

@@ -62,7 +62,7 @@ struct kernel_lane {
 	uint64_t seed;	      /* of hashes: the same for all lanes and attempts of a job */
 	const char *ctx;      /* what scripts see as `ctx` */
 	size_t ctx_len;
-	struct files *files;				     /* that the job may read */
+	struct files *files; /* NULL unless the kernel reads files */
 	void (*log)(void *to, const char *text, size_t len); /* what scripts say */
 	void *log_to;
 };
@@ -80,6 +80,11 @@ struct kernel_batch {
 	void *ctx;
 };
 
+/* What a state holds now, and what went to the disk so far. */
+struct kernel_size {
+	int64_t bytes, spilled_bytes;
+};
+
 /* The states of all lanes, and where there is room for what does not fit memory. */
 struct kernel_gather {
 	void **states;
@@ -94,6 +99,7 @@ struct kernel {
 	const char *const *members; /* of `map`, ended by NULL */
 	unsigned food;		    /* of enum kernel_food */
 	bool emits;		    /* items, while it adds */
+	bool reads_files;	    /* lanes get the named files of the house */
 	bool uses_disk;		    /* lanes get a folder for what does not fit memory */
 
 	/* NULL: a mistake was added, or no memory.  Optional: then there is no plan. */
@@ -111,6 +117,8 @@ struct kernel {
 	/* Gives memory back when the state has outgrown its share; may block on a disk. */
 	bool (*is_full)(const void *state);
 	int (*spill)(void *state, struct err *err);
+
+	void (*size)(const void *state, struct kernel_size *ret_size);
 
 	/* A checkpoint; load() into a new state.  saved(): the last one is durable. */
 	int (*save)(void *state, struct buf *blob, struct err *err);

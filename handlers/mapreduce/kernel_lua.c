@@ -265,6 +265,13 @@ static int lua_spill(void *state, struct err *err)
 	return groups_spill(lane->groups, err);
 }
 
+static void lua_size(const void *state, struct kernel_size *ret_size)
+{
+	const struct lua_lane *lane = state;
+
+	groups_size(lane->groups, ret_size);
+}
+
 static int lua_save(void *state, struct buf *blob, struct err *err)
 {
 	struct lua_lane *lane = state;
@@ -426,6 +433,7 @@ const struct kernel kernel_lua = {
 	.add_rows = lua_add,
 	.is_full = lua_is_full,
 	.spill = lua_spill,
+	.size = lua_size,
 	.save = lua_save,
 	.load = lua_load,
 	.saved = lua_saved,

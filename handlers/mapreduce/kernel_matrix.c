@@ -306,6 +306,7 @@ const struct kernel kernel_matrix = {
 	.members = matrix_members,
 	.food = KERNEL_ROWS,
 	.emits = true,
+	.reads_files = true,
 	.plan = matrix_plan,
 	.plan_free = matrix_plan_free,
 	.lane_new = matrix_lane_new,

@@ -123,6 +123,14 @@ static int words_bytes(void *state, const char *bytes, size_t len, struct err *e
 	return 0;
 }
 
+static void words_size(const void *state, struct kernel_size *ret_size)
+{
+	const struct word_lane *lane = state;
+
+	groups_size(lane->groups, ret_size);
+	ret_size->bytes += words_bytes_held(lane->words);
+}
+
 static int words_save(void *state, struct buf *blob, struct err *err)
 {
 	struct word_lane *lane = state;
@@ -172,6 +180,7 @@ const struct kernel kernel_words = {
 	.lane_new = word_lane_new,
 	.lane_free = word_lane_free,
 	.add_bytes = words_bytes,
+	.size = words_size,
 	.save = words_save,
 	.load = words_load,
 	.saved = words_saved,

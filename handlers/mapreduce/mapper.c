@@ -18,16 +18,11 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-enum { NUMBERS_FIRST = 64, BLOB_VERSION = 2 };
+enum { RUSAGE_BLOCK_BYTES = 512 };
 
-/* Before the kernel's bytes in a checkpoint; behind it stand the numbers of parts with
- * failures. */
-struct blob_head {
-	uint32_t version, parts;
-	uint64_t seed;
-	struct map_counts counts;
-};
+static enum step claim(struct mapreduce *job, unsigned lane, struct err *err);
 
 /* ---- making ---- */
 
@@ -36,7 +31,7 @@ static void script_says(void *to, const char *text, size_t len)
 	run_log(to, LOG_INFO, "%.*s", (int)len, text);
 }
 
-static void *state_new(const struct mapreduce *job, unsigned lane, struct err *err)
+void *state_new(const struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct kernel_lane options = {
 		.plan = job->plan->kernel_plan,
@@ -45,7 +40,7 @@ static void *state_new(const struct mapreduce *job, unsigned lane, struct err *e
 		.memory_bytes = job->plan->memory_bytes / job->mappers_count,
 		.dir = job->dir,
 		.seed = job->seed,
-		.files = run_files(job->run),
+		.files = job->plan->kernel->reads_files ? run_files(job->run) : NULL,
 		.ctx = job->context.data,
 		.ctx_len = job->context.len,
 		.log = script_says,
@@ -80,110 +75,11 @@ void mapper_done(struct mapper *mapper, const struct mapreduce *job)
 	expr_scratch_free(mapper->scratch);
 	free(mapper->pick);
 	free(mapper->untold);
-	free(mapper->covered.at);
+	free(mapper->covered);
+	free(mapper->covered_parts);
 	free(mapper->with_failures.at);
 	buf_done(&mapper->blob);
 	buf_done(&mapper->lines);
-}
-
-int numbers_add(struct part_numbers *numbers, uint64_t number, struct err *err)
-{
-	if (numbers->count == numbers->room) {
-		size_t room = MAX(2 * numbers->room, (size_t)NUMBERS_FIRST);
-		uint64_t *grown = realloc(numbers->at, room * sizeof(*grown));
-
-		if (!grown)
-			return err_set(err, ERR_NO_MEMORY, "no memory for a checkpoint");
-		numbers->at = grown;
-		numbers->room = room;
-	}
-	numbers->at[numbers->count++] = number;
-	return 0;
-}
-
-/* ---- checkpoints ---- */
-
-int mapper_load(struct mapper *mapper, struct mapreduce *job, const char *blob, size_t len,
-		struct err *err)
-{
-	struct blob_head head;
-	uint64_t number;
-
-	if (len < sizeof(head))
-		return err_set(err, ERR_IO, "a checkpoint of %zu bytes is none", len);
-	memcpy(&head, blob, sizeof(head));
-	blob += sizeof(head);
-	len -= sizeof(head);
-	if (head.version != BLOB_VERSION || head.parts > len / sizeof(number))
-		return err_set(err, ERR_IO, "the checkpoint is of another version: %u",
-			       head.version);
-	mapper->counts = head.counts;
-	for (; head.parts > 0; head.parts--) {
-		memcpy(&number, blob, sizeof(number));
-		blob += sizeof(number);
-		len -= sizeof(number);
-		if (numbers_add(&mapper->with_failures, number, err))
-			return -1;
-	}
-	return job->plan->kernel->load(mapper->state, blob, len, err);
-}
-
-uint64_t checkpoint_seed(const char *blob, size_t len)
-{
-	struct blob_head head = {0};
-
-	memcpy(&head, blob, MIN(len, sizeof(head)));
-	return head.seed;
-}
-
-/* STEP_MORE: made, or there is nothing to be kept; STEP_WAIT: the house is behind. */
-static enum step checkpoint(struct mapreduce *job, unsigned lane, struct err *err)
-{
-	struct mapper *mapper = job->mappers[lane];
-	struct blob_head head = {
-		.version = BLOB_VERSION,
-		.parts = (uint32_t)mapper->with_failures.count,
-		.seed = job->seed,
-		.counts = mapper->counts,
-	};
-	int rc;
-
-	if (mapper->covered.count == 0)
-		return STEP_MORE;
-	buf_clear(&mapper->blob);
-	buf_add(&mapper->blob, &head, sizeof(head));
-	if (head.parts > 0)
-		buf_add(&mapper->blob, mapper->with_failures.at, head.parts * sizeof(uint64_t));
-	run_block_begin(job->run);
-	rc = job->plan->kernel->save(mapper->state, &mapper->blob, err);
-	run_block_end(job->run);
-	if (rc)
-		return STEP_FAIL;
-	if (!buf_ok(&mapper->blob)) {
-		err_set(err, ERR_NO_MEMORY, "no memory for a checkpoint");
-		return STEP_FAIL;
-	}
-	if (run_checkpoint(job->run, lane, mapper->blob.data, mapper->blob.len, mapper->covered.at,
-			   mapper->covered.count) == RUN_FULL)
-		return STEP_WAIT;
-	mapper->covered.count = 0;
-	mapper->saved_ms = clock_ms();
-	return STEP_MORE;
-}
-
-/* The chunk is added to the end. */
-static int cover(struct mapper *mapper, struct err *err)
-{
-	uint64_t number = portion_part(mapper->chunk)->number;
-
-	if (numbers_add(&mapper->covered, number, err) ||
-	    (mapper->has_failed && !mapper->again &&
-	     numbers_add(&mapper->with_failures, number, err)))
-		return -1;
-	portion_close(mapper->chunk);
-	mapper->chunk = NULL;
-	mapper->counts.chunks += !mapper->again;
-	return 0;
 }
 
 /* ---- adding ---- */
@@ -230,6 +126,7 @@ static enum run_answer bytes_add(struct mapreduce *job, struct mapper *mapper, s
 	size_t len;
 	enum run_answer answer = input_bytes(mapper->chunk, &bytes, &len, err);
 
+	mapper->broken = answer == RUN_ERROR;
 	if (answer == RUN_OK && job->plan->kernel->add_bytes(mapper->state, bytes, len, err))
 		return RUN_ERROR;
 	return answer;
@@ -321,27 +218,51 @@ static enum step chunk_begin(struct mapreduce *job, unsigned lane, struct err *e
 	return mapper->other ? STEP_MORE : STEP_FAIL;
 }
 
+/* Every part is finished but the output's, which waits for its stage. */
+static bool only_output_left(const struct mapreduce *job)
+{
+	struct run_left left;
+
+	if (!atomic_load(&job->output_held) || !atomic_load(&job->all_found))
+		return false;
+	run_left(job->run, &left);
+	return left.parts_done + left.parts_failed + 1 == left.parts;
+}
+
+/* There is nothing to claim, now or any more. */
+static enum step claim_later(struct mapreduce *job, unsigned lane, struct err *err)
+{
+	const struct mapper *mapper = job->mappers[lane];
+	enum step step;
+
+	if (mapper->covered_count == 0 ||
+	    (!job->plan->kernel->emits && !atomic_load(&job->all_found)))
+		return only_output_left(job) ? STEP_DONE : STEP_WAIT;
+	step = checkpoint_make(job, lane, err);
+	return step == STEP_MORE ? claim(job, lane, err) : step;
+}
+
 /* Claims a chunk; STEP_MORE: there is one. */
 static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct mapper *mapper = job->mappers[lane];
-	enum step step;
 
 	switch (input_next(job->input, lane, &mapper->chunk, err)) {
 	case RUN_OK:
-		return chunk_begin(job, lane, err);
+		if (!output_is(portion_part(mapper->chunk)))
+			return chunk_begin(job, lane, err);
+		output_take(&job->output, portion_part(mapper->chunk));
+		portion_close(mapper->chunk);
+		mapper->chunk = NULL;
+		atomic_store(&job->output_held, true);
+		return claim(job, lane, err);
 	case RUN_END:
 		return STEP_DONE;
 	case RUN_ERROR:
 		return STEP_FAIL;
 	default:
-		break;
+		return claim_later(job, lane, err);
 	}
-	if (mapper->covered.count == 0 ||
-	    (!job->plan->kernel->emits && !atomic_load(&job->all_found)))
-		return STEP_WAIT;
-	step = checkpoint(job, lane, err);
-	return step == STEP_MORE ? claim(job, lane, err) : step;
 }
 
 /* Lane 0 finds the chunks of all; the others wait for parts meanwhile. */
@@ -355,12 +276,21 @@ static enum step feed(struct mapreduce *job, unsigned lane, struct err *err)
 	case RUN_END:
 		/* Those that saw no chunk look again: now they finish what they have. */
 		atomic_store(&job->all_found, true);
-		for (unsigned i = 1; i < job->mappers_count; i++)
-			run_wake(job->run, i);
+		lanes_wake_all(job);
 		return STEP_DONE;
 	default:
 		return STEP_WAIT;
 	}
+}
+
+/* Is it the chunk's own trouble, and does the job go on without it? */
+static bool goes_on_without(const struct mapreduce *job, const struct mapper *mapper,
+			    const struct err *err)
+{
+	if (!mapper->broken || job->plan->on_error == BAD_FAIL)
+		return false;
+	return err->code != ERR_NO_MEMORY && err->code != ERR_CONFLICT &&
+	       err->code != ERR_PARENT_FAILED && err->code != ERR_DISK_FULL;
 }
 
 /* Adds a slice of the chunk, and finishes it when that was the last. */
@@ -374,6 +304,8 @@ static enum run_answer chunk_go_on(struct mapreduce *job, unsigned lane, struct 
 	if (answer != RUN_OK)
 		return answer;
 	answer = slice_add(job, mapper, err);
+	if (answer == RUN_ERROR && goes_on_without(job, mapper, err))
+		return chunk_fail(job, lane, err);
 	if (answer != RUN_END)
 		return answer;
 	if (chunk_end(job, mapper, err))
@@ -381,14 +313,14 @@ static enum run_answer chunk_go_on(struct mapreduce *job, unsigned lane, struct 
 	answer = lines_emit(job, mapper, lane, err);
 	if (answer != RUN_OK)
 		return answer;
-	return cover(mapper, err) ? RUN_ERROR : RUN_OK;
+	return chunk_cover(mapper, err) ? RUN_ERROR : RUN_OK;
 }
 
 /* Items wait for their chunk's checkpoint, and other lanes' for theirs. */
 static bool is_time(const struct mapreduce *job, const struct mapper *mapper)
 {
 	if (job->plan->kernel->emits)
-		return mapper->covered.count > 0;
+		return mapper->covered_count > 0;
 	return clock_ms() - mapper->saved_ms >= MAPREDUCE_SAVE_MS;
 }
 
@@ -411,7 +343,7 @@ static enum step map(struct mapreduce *job, unsigned lane, struct err *err)
 			return STEP_WAIT;
 		}
 		if (is_time(job, mapper)) {
-			step = checkpoint(job, lane, err);
+			step = checkpoint_make(job, lane, err);
 			if (step != STEP_MORE)
 				return step;
 		}
@@ -439,10 +371,38 @@ static void completions_take(struct mapreduce *job, unsigned lane)
 	}
 }
 
+/* What a step took. */
+struct step_cost {
+	int64_t cpu_us, clock_us, blocks;
+};
+
+static struct step_cost cost_now(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return (struct step_cost){clock_thread_cpu_us(), clock_us(), usage.ru_inblock};
+}
+
+static void cost_add(struct mapreduce *job, struct mapper *mapper, const struct step_cost *before)
+{
+	struct step_cost now = cost_now();
+	struct map_counts *counts = &mapper->counts;
+	struct kernel_size size = {0};
+
+	counts->cpu_us += now.cpu_us - before->cpu_us;
+	counts->step_us += now.clock_us - before->clock_us;
+	counts->disk_bytes += (now.blocks - before->blocks) * RUSAGE_BLOCK_BYTES;
+	if (job->plan->kernel->size)
+		job->plan->kernel->size(mapper->state, &size);
+	counts->memory_peak_bytes = MAX(counts->memory_peak_bytes, size.bytes);
+	counts->spilled_bytes = MAX(counts->spilled_bytes, size.spilled_bytes);
+}
+
 enum step mapper_step(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct mapper *mapper = job->mappers[lane];
-	int64_t cpu_us = clock_thread_cpu_us();
+	struct step_cost before = cost_now();
 	bool feeds = lane == 0 && !atomic_load(&job->all_found);
 	enum step fed = STEP_DONE, step;
 
@@ -452,7 +412,7 @@ enum step mapper_step(struct mapreduce *job, unsigned lane, struct err *err)
 	step = fed == STEP_FAIL ? STEP_FAIL : map(job, lane, err);
 	if (step == STEP_WAIT && fed == STEP_MORE)
 		step = STEP_MORE;
-	mapper->counts.cpu_us += clock_thread_cpu_us() - cpu_us;
+	cost_add(job, mapper, &before);
 	progress_tell(job);
 	return step;
 }

@@ -24,7 +24,10 @@ struct mapreduce;
 
 /* What a lane did, in all attempts: part of its checkpoint. */
 struct map_counts {
-	int64_t records, filtered, failed, bytes, cpu_us, chunks;
+	int64_t records, filtered, failed, bytes, chunks;
+	int64_t cpu_us, step_us; /* of steps: what the CPU took of them, and how long they were */
+	int64_t disk_bytes;	 /* read from a disk, not from the page cache */
+	int64_t memory_peak_bytes, spilled_bytes;
 };
 
 /* Numbers of parts. */
@@ -48,7 +51,10 @@ struct mapper {
 	int64_t mark;		     /* of the chunk: where it was when bytes were counted last */
 	bool ended;		     /* the chunk: the kernel gave all that it held back */
 	bool again, has_failed;	     /* the chunk: is in the state already; has bad records */
-	struct part_numbers covered; /* added, and not in a checkpoint yet */
+	bool broken;		     /* the chunk: it could not be read on */
+	uint64_t *covered;	     /* parts that are added, and not in a checkpoint yet … */
+	struct part **covered_parts; /* … and the same as parts */
+	size_t covered_count, covered_room;
 	struct part_numbers with_failures; /* in the state, but for their bad records */
 	int64_t saved_ms;		   /* the last checkpoint */
 	struct map_counts counts;
@@ -71,18 +77,30 @@ struct mapper {
 int mapper_init(struct mapper *mapper, const struct mapreduce *job, unsigned lane, struct err *err);
 void mapper_done(struct mapper *mapper, const struct mapreduce *job);
 
-int numbers_add(struct part_numbers *numbers, uint64_t number, struct err *err);
-
-/* The seed of hashes that a checkpoint was made with. */
-uint64_t checkpoint_seed(const char *blob, size_t len);
-/* From a checkpoint of an earlier attempt. */
-int mapper_load(struct mapper *mapper, struct mapreduce *job, const char *blob, size_t len,
-		struct err *err);
-
 /* The step of phase 0. */
 enum step mapper_step(struct mapreduce *job, unsigned lane, struct err *err);
 
-/* ---- records.c, for mapper.c ---- */
+/* A new state of the kernel; NULL and *err. */
+void *state_new(const struct mapreduce *job, unsigned lane, struct err *err);
+
+/* ---- checkpoint.c ---- */
+
+/* From a checkpoint of an earlier attempt. */
+int mapper_load(struct mapper *mapper, struct mapreduce *job, const char *blob, size_t len,
+		struct err *err);
+/* The seed of hashes that it was made with. */
+uint64_t checkpoint_seed(const char *blob, size_t len);
+
+/* STEP_MORE: made, or there is nothing to be kept; STEP_WAIT: the house is behind. */
+enum step checkpoint_make(struct mapreduce *job, unsigned lane, struct err *err);
+/* The chunk is added to the end: the next checkpoint covers it. */
+int chunk_cover(struct mapper *mapper, struct err *err);
+/* It cannot be read: a failed part, of which nothing is in the state.  RUN_OK, RUN_FULL,
+ * RUN_ERROR. */
+enum run_answer chunk_fail(struct mapreduce *job, unsigned lane, struct err *err);
+int numbers_add(struct part_numbers *numbers, uint64_t number, struct err *err);
+
+/* ---- records.c ---- */
 
 /* Adds a batch of rows of the chunk.  RUN_END: there are no more. */
 enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct err *err);

@@ -132,6 +132,12 @@ static int mapreduce_open(struct run *run, const struct plan *plan, void **ret_s
 	return 0;
 }
 
+void lanes_wake_all(const struct mapreduce *job)
+{
+	for (unsigned i = 0; i < job->mappers_count; i++)
+		run_wake(job->run, i);
+}
+
 /* ---- phases ---- */
 
 /* A value: nothing is left to be done on lanes. */
@@ -176,6 +182,7 @@ static int stage_begin(struct mapreduce *job, unsigned phase, unsigned *ret_lane
 	}
 	if (job->stage == STAGE_MAP) {
 		job->stage = STAGE_GATHER;
+		job->map_ms = clock_ms() - job->opened_ms;
 		if (!job->plan->kernel->gather)
 			return states_merge(job, err);
 		if (states_gather(job, err))
@@ -235,6 +242,7 @@ const struct handler mapreduce_handler = {
 	.params = mapreduce_params,
 	.plan = mapreduce_plan,
 	.plan_free = mapreduce_plan_free,
+	.describe = mapreduce_describe,
 	.open = mapreduce_open,
 	.phase = mapreduce_phase,
 	.step = mapreduce_step,

@@ -27,10 +27,13 @@ struct mapreduce {
 	struct buf context; /* what scripts see as `ctx` */
 	uint64_t seed;
 	int64_t opened_ms;
+	int64_t map_ms;	   /* how long the map stage was */
 	int64_t left_done; /* bytes or numbers that earlier attempts had in checkpoints */
 	struct part_numbers left_failures; /* chunks in some state, but for their bad records */
 	_Atomic int64_t numbers; /* of a range; written by all lanes, read for progress: relaxed */
-	_Atomic bool all_found;	 /* chunks; written by lane 0, read by all; news come with a wake */
+	_Atomic bool
+		output_held; /* an earlier attempt had begun it: written once, in the map stage */
+	_Atomic bool all_found; /* chunks; written by lane 0, read by all; news come with a wake */
 	unsigned mappers_count;
 	struct mapper **mappers; /* each in memory of its own: lanes share no cache line */
 
@@ -41,6 +44,8 @@ struct mapreduce {
 	_Atomic unsigned next_division; /* taken by any lane: a counter, no order is needed */
 	struct output output;
 };
+
+void lanes_wake_all(const struct mapreduce *job);
 
 /* The summary: the answer, and what it took. */
 int summary_tell(struct mapreduce *job, void *merged, struct err *err);

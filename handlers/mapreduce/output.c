@@ -19,6 +19,19 @@ void output_init(struct output *output)
 	buf_init(&output->lines, MAPREDUCE_OUT_BYTES + ITEM_BYTES_MAX + 1);
 }
 
+bool output_is(const struct part *part)
+{
+	return part->key_len == strlen(output_key) &&
+	       memcmp(part->key, output_key, part->key_len) == 0;
+}
+
+void output_take(struct output *output, struct part *part)
+{
+	output->part = part;
+	if (part->resume_len == sizeof(output->shown))
+		memcpy(&output->shown, part->resume, sizeof(output->shown));
+}
+
 void output_done(struct output *output)
 {
 	buf_done(&output->lines);
@@ -33,6 +46,7 @@ static enum step waits(enum run_answer answer)
 static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	struct output *output = &job->output;
+	struct part *part;
 	enum run_answer answer;
 
 	if (!output->added) {
@@ -42,15 +56,12 @@ static enum step claim(struct mapreduce *job, unsigned lane, struct err *err)
 			return waits(answer);
 		output->added = true;
 	}
-	answer = run_part_next(job->run, lane, &output->part, err);
+	answer = run_part_next(job->run, lane, &part, err);
 	if (answer == RUN_END)
 		return STEP_DONE;
-	if (answer != RUN_OK) {
-		output->part = NULL;
+	if (answer != RUN_OK)
 		return waits(answer);
-	}
-	if (output->part->resume_len == sizeof(output->shown))
-		memcpy(&output->shown, output->part->resume, sizeof(output->shown));
+	output_take(output, part);
 	return STEP_MORE;
 }
 

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "handlers/handler.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct mapreduce;
@@ -31,6 +32,11 @@ struct output {
 	size_t unsaved; /* bytes that were emitted since the last save */
 	bool over;
 };
+
+/* Is this part the output's?  An attempt that goes on may claim it among the chunks. */
+bool output_is(const struct part *part);
+/* Takes it over, claimed. */
+void output_take(struct output *output, struct part *part);
 
 void output_init(struct output *output);
 void output_done(struct output *output);

@@ -276,3 +276,25 @@ void mapreduce_plan_free(struct plan *plan)
 	fields_done(&plan->fields);
 	free(plan);
 }
+
+/* ---- dry runs ---- */
+
+void mapreduce_describe(const struct plan *plan, struct json_out *out)
+{
+	const struct kernel *kernel = plan->kernel;
+
+	json_out_text(out, "kernel", kernel->name);
+	json_out_text(out, "reads",
+		      kernel->food & KERNEL_RANGE   ? "numbers"
+		      : kernel->food & KERNEL_BYTES ? "bytes"
+						    : "records");
+	json_out_int(out, "fields", plan->fields.count);
+	json_out_bool(out, "filter", plan->filter != NULL);
+	json_out_bool(out, "emits", kernel->emits);
+	json_out_text(out, "on_error", on_errors[plan->on_error]);
+	json_out_int(out, "memory_bytes", plan->memory_bytes);
+	if (plan->workers > 0)
+		json_out_int(out, "workers", plan->workers);
+	if (plan->chunk_bytes > 0)
+		json_out_int(out, "chunk_bytes", plan->chunk_bytes);
+}

@@ -32,5 +32,6 @@ extern const struct param mapreduce_params[];
 /* As handler.h says of plan. */
 int mapreduce_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan);
 void mapreduce_plan_free(struct plan *plan);
+void mapreduce_describe(const struct plan *plan, struct json_out *out);
 
 #endif

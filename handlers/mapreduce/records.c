@@ -167,6 +167,7 @@ enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct
 	};
 	enum run_answer answer = input_rows(mapper->chunk, &mapper->batch, err);
 
+	mapper->broken = answer == RUN_ERROR;
 	if (answer != RUN_OK)
 		return answer;
 	mapper->rows += (int64_t)mapper->batch.count;

@@ -6,6 +6,11 @@
 #include "base/limits.h"
 #include "handlers/mapreduce/plan.h"
 
+enum {
+	BUSY_PERCENT =
+		70, /* of their time that lanes calculate when it is the CPU that binds them */
+};
+
 static struct map_counts counts_sum(const struct mapreduce *job)
 {
 	struct map_counts sum = {0};
@@ -17,10 +22,28 @@ static struct map_counts counts_sum(const struct mapreduce *job)
 		sum.filtered += counts->filtered;
 		sum.failed += counts->failed;
 		sum.bytes += counts->bytes;
-		sum.cpu_us += counts->cpu_us;
 		sum.chunks += counts->chunks;
+		sum.cpu_us += counts->cpu_us;
+		sum.step_us += counts->step_us;
+		sum.disk_bytes += counts->disk_bytes;
+		sum.memory_peak_bytes += counts->memory_peak_bytes;
+		sum.spilled_bytes += counts->spilled_bytes;
 	}
 	return sum;
+}
+
+/* What would have to be faster for the job to be: steps that calculate most of their time are
+ * bound by the CPU; those that do not wait for the files that groups went to, or for those that
+ * they read; lanes without steps wait for input, or for their turn. */
+static const char *bound_by(const struct map_counts *counts, int64_t lanes_us)
+{
+	if (counts->cpu_us * 100 >= lanes_us * BUSY_PERCENT)
+		return "cpu";
+	if (counts->step_us * 100 < lanes_us * BUSY_PERCENT)
+		return "input";
+	if (counts->spilled_bytes > counts->disk_bytes)
+		return "memory";
+	return counts->disk_bytes > 0 ? "disk" : "cpu";
 }
 
 static void speed_out(const struct mapreduce *job, const struct map_counts *counts,
@@ -37,6 +60,10 @@ static void speed_out(const struct mapreduce *job, const struct map_counts *coun
 		json_out_int(out, "records_per_s", (int64_t)((double)counts->records / seconds));
 	if (counts->bytes > 0)
 		json_out_int(out, "bytes_per_s", (int64_t)((double)counts->bytes / seconds));
+	json_out_int(out, "memory_peak_bytes", counts->memory_peak_bytes);
+	json_out_int(out, "spilled_bytes", counts->spilled_bytes);
+	json_out_text(out, "bound_by",
+		      bound_by(counts, job->map_ms * 1000 * (int64_t)job->mappers_count));
 	json_out_end(out, '}');
 }
 

@@ -111,6 +111,11 @@ size_t words_count(const struct words *words)
 	return words->used;
 }
 
+int64_t words_bytes_held(const struct words *words)
+{
+	return (int64_t)(words->slots_count * sizeof(*words->slots) + words->longs_room);
+}
+
 void words_clear(struct words *words)
 {
 	memset(words->slots, 0, words->slots_count * sizeof(*words->slots));

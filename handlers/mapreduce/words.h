@@ -38,7 +38,8 @@ size_t words_add(struct words *words, const char *text, size_t len);
 /* The same for one word alone.  False: the table is full. */
 bool words_add_one(struct words *words, const char *word, size_t len, uint64_t count);
 
-size_t words_count(const struct words *words); /* different ones */
+int64_t words_bytes_held(const struct words *words); /* of memory */
+size_t words_count(const struct words *words);	     /* different ones */
 int words_each(const struct words *words,
 	       int (*each)(void *ctx, const char *word, size_t len, uint64_t count), void *ctx);
 void words_clear(struct words *words);

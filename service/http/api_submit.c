@@ -328,6 +328,8 @@ static void plan_reply(struct request *request, const struct task *task)
 	json_out_text(&out, "handler", task->handler->name);
 	json_out_text(&out, "summary", task->handler->summary);
 	json_out_bool(&out, "io_bound", task->handler->io_bound);
+	if (task->handler->describe)
+		task->handler->describe(task->plan, &out);
 	json_out_end(&out, '}');
 	json_out_end(&out, '}');
 	reply_json(request, 200, &body);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Map-reduce over HTTP: values that are known, crashes that change nothing."""
 import collections
+import gzip
 import math
 import random
 import statistics
@@ -69,6 +70,25 @@ def test_mistakes_are_told_with_their_place(jobs, change, pointer, kind):
     told = jobs.post("/v1/jobs", {"type": "mapreduce", "spec": {**of_range("sum", 1, 2), **change}})
     assert told.status == 422
     assert [(m["pointer"], m["type"]) for m in told.json()["errors"]] == [(pointer, kind)]
+
+
+def test_a_dry_run_shows_the_plan(jobs):
+    """Which kernel, what it is given, and how much of everything."""
+    told = jobs.post("/v1/jobs/validate", {"type": "mapreduce", "spec": {
+        "input": {"items": []}, "map": {"group_by": ["a"], "filter": "b > 1"}, "workers": 3}})
+    plan = told.json()["plan"]
+    assert {name: plan[name] for name in ("kernel", "reads", "fields", "filter", "workers",
+                                          "memory_bytes", "on_error")} == {
+        "kernel": "group_by", "reads": "records", "fields": 2, "filter": True, "workers": 3,
+        "memory_bytes": 256 * 1024 * 1024, "on_error": "fail"}
+
+
+def test_the_summary_says_what_it_took(jobs):
+    """Of every job; the figures themselves are the machine's."""
+    speed = jobs.run("mapreduce", of_range("sum", 1, 10 ** 6))["summary"]["speed"]
+    assert speed["lanes"] >= 1 and speed["cpu_ms"] >= 0 and speed["records_per_s"] > 0
+    assert speed["spilled_bytes"] == 0
+    assert speed["bound_by"] in ("cpu", "disk", "memory", "input")
 
 
 # ---- files ----
@@ -289,6 +309,38 @@ def test_retried_bad_records_are_not_counted_twice(jobs):
     assert jobs.post(f"/v1/jobs/{job['id']}/retry?items=failed").status == 200
     job = jobs.ended(job["id"])
     assert answer(job)["value"] == 4 and job["counts"]["failed"] == 2
+
+
+def test_a_chunk_that_cannot_be_read_is_left_out_as_a_whole(jobs):
+    """A gzip file that breaks off: none of it counts; the job fails by default."""
+    text = "".join(f"{n}\n" for n in range(200000))
+    good = put(jobs, "cut/good.gz", gzip.compress(b"1\n2\n"))
+    broken = put(jobs, "cut/broken.gz", gzip.compress(text.encode())[:-1000])
+    spec = {"input": {"files": [good, broken, good.replace("good", "more")], "format": "lines"},
+            "map": {"builtin": "sum"}}
+    put(jobs, "cut/more.gz", gzip.compress(b"3\n"))
+    job = jobs.run("mapreduce", spec, retry={"max_attempts": 1})
+    assert job["state"] == "failed" and "broken.gz" in job["error"]["detail"]
+    for kernel, value in (("sum", 6), ("count", 3)):
+        job = jobs.run("mapreduce", {**spec, "map": {"builtin": kernel}, "on_error": "skip"})
+        assert answer(job)["value"] == value
+        errors = jobs.get(f"/v1/jobs/{job['id']}/errors").lines()
+        assert [error["error"]["type"] for error in errors] == ["failed"]
+
+
+def test_items_are_made_again_with_the_chunks_that_failed(jobs):
+    """The output lacks a chunk and says so; retried, it is replaced."""
+    good = put(jobs, "half/good.gz", gzip.compress(b"a b\n"))
+    broken = put(jobs, "half/broken.gz", gzip.compress(b"c d\n" * 50000)[:-50])
+    spec = {"input": {"files": [good, broken], "format": "lines"},
+            "map": {"builtin": "word_count"}, "on_error": "dead_letter"}
+    job = jobs.run("mapreduce", spec)
+    words = [{"word": "a", "count": 1}, {"word": "b", "count": 1}]
+    assert job["state"] == "completed" and jobs.results(job["id"]) == words
+    assert job["counts"]["failed"] == 2
+    assert jobs.post(f"/v1/jobs/{job['id']}/retry?items=failed").status == 200
+    job = jobs.ended(job["id"])
+    assert job["state"] == "completed" and jobs.results(job["id"]) == words
 
 
 def test_a_killed_job_over_files_gives_the_same_bytes(start_daemon):

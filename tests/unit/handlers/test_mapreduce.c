@@ -122,6 +122,34 @@ static void an_interrupted_job_counts_nothing_twice(void **state)
 	}
 }
 
+/* 5,000 items of 26 to 32 bytes: {"value":1,"count":1} and so on. */
+static const char many_items[] = "{\"input\":{\"range\":{\"from\":1,\"to\":5000}},"
+				 "\"map\":{\"builtin\":\"distinct\"},\"sort\":[\"-value\"]}";
+
+static void items_come_once_however_often_it_stops(void **state)
+{
+	/* Stopped after each number of steps, in the map, the gathering and the output. */
+	struct fake_run *calm = fake_run_new(&(struct fake_options){.lanes_for_cpu = 1});
+
+	(void)state;
+	assert_int_equal(fake_run_drive(calm, &mapreduce_handler, many_items), FAKE_COMPLETED);
+	assert_int_equal(fake_run_seen(calm)->items_count, 5000);
+	assert_string_equal(fake_run_seen(calm)->items[0].text, "{\"value\":5000,\"count\":1}");
+	for (unsigned steps = 1; steps <= 40; steps++) {
+		struct fake_run *fake = fake_run_new(&(struct fake_options){
+			.lanes_for_cpu = 2, .steps_max = steps, .full_every = 3});
+		enum fake_end end = fake_run_drive(fake, &mapreduce_handler, many_items);
+
+		fake_run_options(fake)->steps_max = 0;
+		if (end == FAKE_STOPPED)
+			end = fake_run_drive(fake, &mapreduce_handler, many_items);
+		assert_int_equal(end, FAKE_COMPLETED);
+		assert_string_equal(fake_run_ndjson(fake), fake_run_ndjson(calm));
+		fake_run_free(fake);
+	}
+	fake_run_free(calm);
+}
+
 static void a_house_that_is_full_changes_nothing(void **state)
 {
 	/* Every second bounded verb is refused once. */
@@ -158,6 +186,7 @@ int main(void)
 		cmocka_unit_test(a_step_leaves_numbers_out),
 		cmocka_unit_test(the_answer_does_not_depend_on_lanes),
 		cmocka_unit_test(an_interrupted_job_counts_nothing_twice),
+		cmocka_unit_test(items_come_once_however_often_it_stops),
 		cmocka_unit_test(a_house_that_is_full_changes_nothing),
 		cmocka_unit_test(mistakes_have_their_place),
 	};
