@@ -116,11 +116,26 @@ static void bytes_cut(const struct format *format, const char *at, size_t len, u
 	}
 }
 
+/* A block without quotes is all inside or all outside. */
+static size_t unquoted_cut(const struct format *format, const char *block, size_t len,
+			   unsigned *state)
+{
+	const char *feed;
+
+	if (*state == CUT_QUOTED)
+		return 0;
+	*state = byte_cut(format, block[len - 1], CUT_PLAIN);
+	feed = memrchr(block, '\n', len);
+	return feed ? (size_t)(feed + 1 - block) : 0;
+}
+
 static size_t quoted_cut(const struct format *format, const char *block, size_t len,
 			 unsigned *state)
 {
 	const char *at = block, *last = block;
 
+	if (len > 0 && !memchr(block, format->quote, len))
+		return unquoted_cut(format, block, len, state);
 	for (; len >= WORD; at += WORD, len -= WORD)
 		if (!word_cut(format, at, state, &last))
 			bytes_cut(format, at, WORD, state, &last);

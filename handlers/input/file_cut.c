@@ -122,16 +122,19 @@ static struct cut cut_at(const struct format *format, bool quoted)
 	return cut;
 }
 
-/* What some bytes make of both states. */
+/* What some bytes make of the states at their beginning: of both, or of the one that it is. */
 struct mapping {
 	struct cut plain, quoted;
+	bool only_plain, only_quoted;
 };
 
 static void mapping_read(struct mapping *mapping, const struct format *format, const char *bytes,
 			 size_t len)
 {
-	format_cut(format, bytes, len, &mapping->plain);
-	format_cut(format, bytes, len, &mapping->quoted);
+	if (!mapping->only_quoted)
+		format_cut(format, bytes, len, &mapping->plain);
+	if (!mapping->only_plain)
+		format_cut(format, bytes, len, &mapping->quoted);
 }
 
 static uint8_t mapping_end(const struct mapping *mapping, const struct format *format)
@@ -177,13 +180,31 @@ static void map_tell(const struct cutting *cutting, int64_t range, uint8_t map)
 	lock_drop(cuts->lock);
 }
 
+/* Up to which cut the state is known, and whether the line of a known one begins in quotes. */
+static int64_t cuts_known(struct file_cuts *cuts, int64_t cut, bool *ret_quoted)
+{
+	int64_t known;
+
+	lock_take(cuts->lock);
+	known = cuts->known;
+	*ret_quoted = cut < known ? cuts->maps[cut] & MAP_BEGINS_QUOTED : cuts->quoted;
+	lock_drop(cuts->lock);
+	return known;
+}
+
 /* Reads a range for its map; it stays in `block`. */
 static int map_make(const struct cutting *cutting, int64_t range, struct buf *block)
 {
 	const struct file_view *view = cutting->view;
-	struct mapping mapping = {cut_at(view->format, false), cut_at(view->format, true)};
+	struct mapping mapping = {.plain = cut_at(view->format, false),
+				  .quoted = cut_at(view->format, true)};
 	int64_t at, end, got;
+	bool quoted;
 
+	if (range <= cuts_known(cutting->cuts, range, &quoted)) {
+		mapping.only_plain = !quoted;
+		mapping.only_quoted = quoted;
+	}
 	buf_clear(block);
 	if (line_of(view, range * cutting->step, &at, cutting->err) ||
 	    line_of(view, MIN((range + 1) * cutting->step, view->size), &end, cutting->err))
@@ -197,18 +218,6 @@ static int map_make(const struct cutting *cutting, int64_t range, struct buf *bl
 	}
 	map_tell(cutting, range, mapping_end(&mapping, view->format));
 	return 0;
-}
-
-/* Up to which cut the state is known, and whether the line of a known one begins in quotes. */
-static int64_t cuts_known(struct file_cuts *cuts, int64_t cut, bool *ret_quoted)
-{
-	int64_t known;
-
-	lock_take(cuts->lock);
-	known = cuts->known;
-	*ret_quoted = cut < known ? cuts->maps[cut] & MAP_BEGINS_QUOTED : cuts->quoted;
-	lock_drop(cuts->lock);
-	return known;
 }
 
 /* Makes maps, `most` at most, until the state at the cut is known.  RUN_OK, RUN_LATER (it is not
