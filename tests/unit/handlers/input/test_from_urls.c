@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_input_urls.c - documents of the web as inputs: cut as they come, fetched again, changed. */
+/* test_from_urls.c - documents of the web as inputs: cut as they come, fetched again, changed. */
 #include "tests/lib/fake_copier.h"
 #include "tests/lib/fake_run.h"
 

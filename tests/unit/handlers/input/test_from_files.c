@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_input_files.c - files as inputs: cut anywhere, compressed, changed, missing. */
+/* test_from_files.c - files as inputs: cut anywhere, compressed, changed, missing. */
 #include "tests/lib/fake_copier.h"
 #include "tests/lib/fake_run.h"
 
