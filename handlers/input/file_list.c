@@ -19,8 +19,10 @@ void file_list_init(struct file_list *list)
 
 void file_list_done(struct file_list *list)
 {
+	lock_take(&list->lock);
 	for (size_t i = 0; i < list->count; i++)
 		free(list->files[i].cuts.maps);
+	lock_drop(&list->lock);
 	lock_done(&list->lock);
 	free(list->files);
 	arena_done(&list->arena);

@@ -177,7 +177,8 @@ struct pending {
 	struct completion completion;
 	struct fetch *fetch; /* a reference; NULL: a timer, or not started yet */
 	bool streams, paused;
-	struct buf body; /* of a stream: what was not taken yet; RUN_STREAM_BYTES_MAX, and a piece */
+	struct buf
+		body; /* of a stream: what was not taken yet; RUN_STREAM_BYTES_MAX, and a piece */
 	uint64_t timer;
 	struct pending *prev, *next; /* under way: of the run; arrived: of the lane */
 };

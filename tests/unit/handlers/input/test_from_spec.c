@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_from_spec.c - inputs that their spec says: portions, marks, and what is wrong with a spec. */
+/* test_from_spec.c - inputs that their spec says: portions, marks, and what is wrong with a spec.
+ */
 #include "tests/lib/fake_copier.h"
 #include "tests/lib/fake_run.h"
 
