@@ -43,7 +43,7 @@ struct plan {
 	unsigned takers_count;
 	struct stretch *stretches; /* the first is the input's */
 	unsigned stretches_count;
-	struct stage **barriers; /* in the order of turns */
+	struct stage **barriers; /* and what has something left at the end: in the order of turns */
 	unsigned barriers_count;
 	bool one_lane;	    /* some stage before the first barrier wants records in order */
 	bool in_order;	    /* results of the first phase come in the order of the input */

@@ -224,7 +224,7 @@ static bool runs_make(struct plan *plan, bool ordered)
 		struct stage *stage = plan->turns[i];
 		bool first = before_barriers(plan, stage);
 
-		if (stage->kind->flags & STAGE_BARRIER)
+		if (stage->kind->give)
 			plan->barriers[plan->barriers_count++] = stage;
 		if (first && stage->kind->flags & STAGE_IN_ORDER)
 			plan->one_lane = true;

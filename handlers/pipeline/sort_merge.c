@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "base/limits.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,10 @@ static int source_next(struct sort_source *source, struct err *err)
 
 static bool comes_before(const struct sort_source *a, const struct sort_source *b)
 {
-	int order = memcmp(a->now.bytes, b->now.bytes, MIN(a->now.key_len, b->now.key_len));
+	int order;
+
+	assert(a->now.bytes && b->now.bytes);
+	order = memcmp(a->now.bytes, b->now.bytes, MIN(a->now.key_len, b->now.key_len));
 
 	return order ? order < 0 : a->now.key_len < b->now.key_len;
 }

@@ -61,7 +61,7 @@ struct stage_kind {
 	int (*load)(struct stage_lane *at, const void *blob, size_t len, struct err *err);
 	int64_t (*unsaved)(const struct stage_lane *at); /* bytes for the disk; NULL: none */
 
-	/* Of a barrier. */
+	/* Of a barrier, and of what has something left at the end. */
 	int (*gather)(struct pipeline *pipeline, const struct stage *stage, unsigned *ret_units,
 		      struct err *err);
 	int (*unit)(struct pipeline *pipeline, const struct stage *stage, unsigned unit,

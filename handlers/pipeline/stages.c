@@ -4,16 +4,17 @@
 
 #include "base/limits.h"
 
-extern const struct stage_kind branch_stage, distinct_stage, drop_stage, filter_stage,
+extern const struct stage_kind batch_stage, branch_stage, distinct_stage, drop_stage, filter_stage,
 	flat_map_stage, limit_stage, map_stage, merge_stage, reduce_stage, rename_stage,
 	sample_stage, select_stage, set_stage, skip_stage, sort_stage, tee_stage, top_stage,
-	validate_stage;
+	unbatch_stage, validate_stage;
 
 /* clang-format off */
 const struct stage_kind *const stage_kinds[] = {
-	&branch_stage, &distinct_stage, &drop_stage, &filter_stage, &flat_map_stage, &limit_stage,
+	&batch_stage, &branch_stage, &distinct_stage, &drop_stage, &filter_stage, &flat_map_stage, &limit_stage,
 	&map_stage, &merge_stage, &reduce_stage, &rename_stage, &sample_stage, &select_stage,
-	&set_stage, &skip_stage, &sort_stage, &tee_stage, &top_stage, &validate_stage, NULL,
+	&set_stage, &skip_stage, &sort_stage, &tee_stage, &top_stage, &unbatch_stage,
+	&validate_stage, NULL,
 };
 /* clang-format on */
 
@@ -158,6 +159,18 @@ static const struct param top_params[] = {
 	{0},
 };
 
+static const struct param batch_params[] = {
+	{.name = "size", .kind = PARAM_INT, .min = 1, .max = 1000 * 1000, .summary = "Records, at most"},
+	{.name = "bytes", .kind = PARAM_SIZE, .min = 1, .max = PIPELINE_BATCH_BYTES_MAX, .preset = "\"4MB\"",
+	 .summary = "A batch that has so many is full"},
+	{.name = "max_wait", .kind = PARAM_LATER, .summary = "A batch is given after so long"},
+	{0},
+};
+
+static const struct param member_form = {
+	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .summary = "The member",
+};
+
 static const struct param text_form = {
 	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &paths_form,
 	.summary = "The member by which records are the same",
@@ -214,8 +227,10 @@ const struct param stage_params[] = {
 	 .summary = "Records in the order of members; \"-name\" the other way round"},
 	{.name = "top", .kind = PARAM_OBJECT, .members = top_params,
 	 .summary = "So many records, the largest first"},
-	{.name = "batch", .kind = PARAM_LATER, .summary = "So many records become one array"},
-	{.name = "unbatch", .kind = PARAM_LATER, .summary = "The elements of an array become records"},
+	{.name = "batch", .kind = PARAM_OBJECT, .members = batch_params,
+	 .summary = "So many records become one array"},
+	{.name = "unbatch", .kind = PARAM_BOOL, .otherwise = &member_form,
+	 .summary = "The elements of an array become records: of the record, or of a member"},
 	{.name = "join", .kind = PARAM_LATER, .summary = "Members of a table by a key"},
 	{.name = "window", .kind = PARAM_LATER, .summary = "Aggregates over windows"},
 	{.name = "rate_limit", .kind = PARAM_LATER, .summary = "At most so many records a second"},

@@ -12,7 +12,7 @@ PIPELINES = {
         "n": "count", "total": "sum(n)", "mean": "mean(n)", "first": "first(n)"}}},
         {"filter": "h % 2 == 0"}],
     "one after the other": [SLOW, {"skip": 100}, {"distinct": ["n"]}, {"limit": COUNT - 1000},
-                            {"filter": "n % 10 == 0"}],
+                            {"filter": "n % 10 == 0"}, {"batch": {"size": 1000}}],
     "sorted": [SLOW, {"sort": ["-h", "text"]}, {"set": {"m": "n % 10"}}, {"distinct": ["n"]}],
     "branches": [SLOW, {"branch": [{"when": "h < 10", "to": "few"}, {"to": "many"}]},
                  {"name": "few", "set": {"kind": "'few'"}},

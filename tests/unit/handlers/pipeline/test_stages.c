@@ -212,6 +212,22 @@ static void groups_are_made_of_what_flows_in(void **state)
 		     "{\"n\":1,\"words\":1}\n{\"n\":2,\"words\":2}\n");
 }
 
+static void batches_are_arrays_and_come_apart_again(void **state)
+{
+	/* By number and by bytes; the last one holds the rest. */
+	(void)state;
+	assert_gives("[1,2,3,4,5]", "[{\"batch\":{\"size\":2}}]", "[1,2]\n[3,4]\n[5]\n");
+	assert_gives(
+		"[{\"a\":1},{\"a\":2}]",
+		"[{\"set\":{\"b\":\"a\"}},{\"batch\":{\"size\":9}},{\"select\":{\"n\":\"$\"}}]",
+		"{\"n\":[{\"a\":1,\"b\":1},{\"a\":2,\"b\":2}]}\n");
+	assert_gives("[\"aaaa\",\"bbbb\",\"c\"]", "[{\"batch\":{\"bytes\":\"10B\"}}]",
+		     "[\"aaaa\",\"bbbb\"]\n[\"c\"]\n");
+	assert_gives("[1,2,3]", "[{\"batch\":{\"size\":2}},{\"unbatch\":true}]", "1\n2\n3\n");
+	assert_gives("[{\"x\":[{\"a\":\"b\"},\"c\"]},{\"x\":[]}]", "[{\"unbatch\":\"x\"}]",
+		     "{\"a\":\"b\"}\n\"c\"\n");
+}
+
 static void branches_meet_in_the_order_of_the_input(void **state)
 {
 	/* The first arm that matches takes the record; a merge puts them in order again. */
@@ -269,6 +285,7 @@ int main(void)
 		cmocka_unit_test(top_keeps_the_largest),
 		cmocka_unit_test(scripts_make_records),
 		cmocka_unit_test(groups_are_made_of_what_flows_in),
+		cmocka_unit_test(batches_are_arrays_and_come_apart_again),
 		cmocka_unit_test(branches_meet_in_the_order_of_the_input),
 		cmocka_unit_test(copies_are_changed_apart),
 		cmocka_unit_test(validate_lets_pass_what_fits),
