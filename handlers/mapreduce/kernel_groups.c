@@ -5,10 +5,11 @@
 #include "base/limits.h"
 #include "handlers/mapreduce/groups.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FUNCTIONS_BYTES_MAX = 32 * EXPR_BYTES_MAX };
+enum { FUNCTIONS_BYTES_MAX = 32 * EXPR_BYTES_MAX, TOP_PRESET = 10 };
 
 /* ---- group_by ---- */
 
@@ -135,6 +136,27 @@ const struct kernel kernel_stats = {
 	.summary = "Count, sum, mean, variance, skew, extremes and quantiles of numbers",
 	.members = of_filtered,
 	.plan = stats_plan,
+	GROUPS_KERNEL,
+};
+
+/* ---- top ---- */
+
+static void *top_plan(struct kernel_planner *planner)
+{
+	char call[32];
+	const char *const functions[][2] = {{"value", call}, {NULL}};
+
+	snprintf(call, sizeof(call), "top(%%, %d)", (int)spec_int(planner->map, "n", TOP_PRESET));
+	return one_plan(planner, functions);
+}
+
+static const char *const top_members[] = {"of", "n", "filter", NULL};
+
+const struct kernel kernel_top = {
+	.name = "top",
+	.summary = "The largest values of `of`",
+	.members = top_members,
+	.plan = top_plan,
 	GROUPS_KERNEL,
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 extern const struct kernel kernel_count, kernel_range_count;
+extern const struct kernel kernel_correlate;
 extern const struct kernel kernel_distinct;
 extern const struct kernel kernel_grep;
 extern const struct kernel kernel_group_by;
@@ -19,18 +20,22 @@ extern const struct kernel kernel_primes;
 extern const struct kernel kernel_squares, kernel_range_squares;
 extern const struct kernel kernel_stats;
 extern const struct kernel kernel_sum, kernel_range_sum;
+extern const struct kernel kernel_top;
 extern const struct kernel kernel_words;
 
 static const struct kernel *const kernels[] = {
-	&kernel_range_count,   &kernel_count,	 &kernel_primes,    &kernel_distinct,
-	&kernel_grep,	       &kernel_group_by, &kernel_matrix,    &kernel_histogram,
-	&kernel_lua,	       &kernel_stats,	 &kernel_range_sum, &kernel_sum,
-	&kernel_range_squares, &kernel_squares,	 &kernel_words,	    NULL,
+	&kernel_correlate, &kernel_range_count,	  &kernel_count,
+	&kernel_primes,	   &kernel_distinct,	  &kernel_grep,
+	&kernel_group_by,  &kernel_histogram,	  &kernel_lua,
+	&kernel_matrix,	   &kernel_stats,	  &kernel_range_sum,
+	&kernel_sum,	   &kernel_range_squares, &kernel_squares,
+	&kernel_top,	   &kernel_words,	  NULL,
 };
 
 const char *const kernel_names[] = {
-	"count",	   "count_primes", "distinct", "grep",		 "group_by",   "histogram",
-	"matrix_multiply", "stats",	   "sum",      "sum_of_squares", "word_count", NULL,
+	"correlate",	  "count",     "count_primes",	  "distinct", "grep",
+	"group_by",	  "histogram", "matrix_multiply", "stats",    "sum",
+	"sum_of_squares", "top",       "word_count",	  NULL,
 };
 
 const struct kernel *kernel_find(const char *name, unsigned food)

@@ -193,6 +193,42 @@ def test_values_are_told_apart_and_put_into_bars(jobs, map_, found):
     assert items(jobs, {"input": {"items": [2, 1, "x", 1]}, "map": map_}) == found
 
 
+def test_the_largest_values_come_first(jobs):
+    """As Python sorts them; all when there are fewer."""
+    numbers = [5, -1, 12, 3, 12, 7]
+    spec = {"input": {"items": numbers}, "map": {"builtin": "top", "n": 3}}
+    assert answer(jobs.run("mapreduce", spec))["value"] == sorted(numbers, reverse=True)[:3]
+    spec["map"]["n"] = 100
+    assert answer(jobs.run("mapreduce", spec))["value"] == sorted(numbers, reverse=True)
+
+
+def test_two_numbers_go_together(jobs):
+    """Python's statistics; pairs that lack one are left out, a far mean does not matter."""
+    pairs = [(1e9 + x, 3 * x + (x * 7) % 5) for x in range(200)]
+    records = [{"a": a, "b": b} for a, b in pairs] + [{"a": 1}, {"b": 2}, {"a": None, "b": 3}]
+    told = answer(jobs.run("mapreduce", {"input": {"items": records},
+                                         "map": {"builtin": "correlate", "x": "a", "y": "b"}}))
+    xs, ys = zip(*pairs)
+    line = statistics.linear_regression(xs, ys)
+    assert told["count"] == 200
+    for member, value in (("mean_x", statistics.fmean(xs)), ("mean_y", statistics.fmean(ys)),
+                          ("covariance", statistics.covariance(xs, ys)),
+                          ("correlation", statistics.correlation(xs, ys)),
+                          ("slope", line.slope), ("intercept", line.intercept)):
+        assert math.isclose(told[member], value, rel_tol=1e-9), (member, told[member], value)
+    alone = answer(jobs.run("mapreduce", {"input": {"items": [{"a": 1, "b": 1}]},
+                                          "map": {"builtin": "correlate", "x": "a", "y": "b"}}))
+    assert alone["count"] == 1 and alone["correlation"] is None and alone["slope"] is None
+
+
+def test_no_number_is_left_out(jobs):
+    """NaN and infinity of a file of doubles are null."""
+    name = put(jobs, "odd.f64", struct.pack("<4d", 1, math.nan, math.inf, 3))
+    told = answer(jobs.run("mapreduce", {"input": {"file": name, "format": "f64"},
+                                         "map": {"builtin": "stats"}}))
+    assert (told["count"], told["sum"], told["max"]) == (2, 4, 3)
+
+
 # ---- kernels that emit ----
 
 def test_grep_gives_records_in_their_order(jobs):
