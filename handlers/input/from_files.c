@@ -110,8 +110,8 @@ static int view_open(struct input *input, struct file_view *view, int64_t index,
 {
 	const struct file_feed *feed = input->state;
 	const struct input_file *file = &feed->list.files[index];
-	struct file_version version;
-	int fd;
+	struct file_version version = {0};
+	int fd = -1;
 
 	file_view_close(view);
 	if (file_open(input, file->name, index, &fd, &version, err))
@@ -129,7 +129,7 @@ static enum run_answer files_pin_some(struct input *input, struct file_feed *fee
 {
 	for (int i = 0; i < FILES_PER_STEP && feed->pinned < feed->list.count; i++) {
 		struct input_file *file = &feed->list.files[feed->pinned];
-		int fd;
+		int fd = -1;
 
 		if (file_open(input, file->name, (int64_t)feed->pinned, &fd, &file->version, err)) {
 			file_list_hint(run_files(input->run), file->name, err);

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,9 +151,9 @@ static enum run_answer range_feed(struct input *input, unsigned lane, struct err
 	for (int i = 0; i < PARTS_PER_STEP && feed->next < range->count; i++) {
 		int64_t end = MIN(feed->next + size, range->count);
 
-		snprintf(key, sizeof(key), "%lld to %lld",
-			 (long long)(range->from + range->step * feed->next),
-			 (long long)(range->from + range->step * (end - 1)));
+		snprintf(key, sizeof(key), "%" PRId64 " to %" PRId64,
+			 range->from + range->step * feed->next,
+			 range->from + range->step * (end - 1));
 		answer = source_part_add(input, lane, key,
 					 &(struct portion){.from = feed->next, .to = end}, err);
 		if (answer != RUN_OK && answer != RUN_KNOWN)
@@ -187,8 +188,7 @@ static enum run_answer range_read(struct portion *portion, size_t room, struct e
 	}
 	source_read_count(portion->input, count);
 	for (; count > 0; count--, portion->index++)
-		end += sprintf(end, "%lld\n",
-			       (long long)(range->from + range->step * portion->index));
+		end += sprintf(end, "%" PRId64 "\n", range->from + range->step * portion->index);
 	buf_grown(&portion->block, (size_t)(end - at));
 	return RUN_OK;
 }
