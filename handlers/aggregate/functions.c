@@ -221,6 +221,7 @@ static int many_finish(struct finish *finish, struct value *ret)
 	X("collect", "collect(value, n)", WANT_ANY, 2, {&state_first}, .keep = KEEP_MANY, .finish = many_finish) \
 	X("count", "count", WANT_ANY, 0, {&state_count}, .finish = count_finish) \
 	X("count_if", "count_if(condition)", WANT_TRUTH, 1, {&state_count}, .finish = count_finish) \
+	X("count_of", "count_of(number)", WANT_NUMBER, 1, {&state_count}, .finish = count_finish) \
 	X("distinct", "distinct(value)", WANT_ANY, 1, {&state_distinct}, .keep = KEEP_DISTINCT, .finish = distinct_finish) \
 	X("first", "first(value)", WANT_ANY, 1, {&state_first}, .keep = KEEP_ONE, .finish = one_finish) \
 	X("last", "last(value)", WANT_ANY, 1, {&state_first}, .descending = true, .keep = KEEP_ONE, .finish = one_finish) \

@@ -85,7 +85,7 @@ static void *squares_plan(struct kernel_planner *planner)
 static void *stats_plan(struct kernel_planner *planner)
 {
 	static const char *const functions[][2] = {
-		{"count", "count_if((%) is not null)"},
+		{"count", "count_of(%)"},
 		{"sum", "sum(%)"},
 		{"mean", "mean(%)"},
 		{"variance", "variance(%)"},

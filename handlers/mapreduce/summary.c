@@ -6,10 +6,9 @@
 #include "base/limits.h"
 #include "handlers/mapreduce/plan.h"
 
-enum {
-	BUSY_PERCENT =
-		70, /* of their time that lanes calculate when it is the CPU that binds them */
-};
+/* Lanes that the CPU binds calculate so much of their time; and one byte in so many that comes
+ * from a disk is a sign that the page cache does not help. */
+enum { BUSY_PERCENT = 70, DISK_SHARE = 10 };
 
 static struct map_counts counts_sum(const struct mapreduce *job)
 {
@@ -35,15 +34,15 @@ static struct map_counts counts_sum(const struct mapreduce *job)
 /* What would have to be faster for the job to be: steps that calculate most of their time are
  * bound by the CPU; those that do not wait for the files that groups went to, or for those that
  * they read; lanes without steps wait for input, or for their turn. */
-static const char *bound_by(const struct map_counts *counts, int64_t lanes_us)
+static const char *bound_by(const struct map_counts *counts, int64_t lanes_us, int64_t memory_bytes)
 {
 	if (counts->cpu_us * 100 >= lanes_us * BUSY_PERCENT)
 		return "cpu";
 	if (counts->step_us * 100 < lanes_us * BUSY_PERCENT)
 		return "input";
-	if (counts->spilled_bytes > counts->disk_bytes)
+	if (counts->spilled_bytes > memory_bytes)
 		return "memory";
-	return counts->disk_bytes > 0 ? "disk" : "cpu";
+	return counts->disk_bytes * DISK_SHARE > counts->bytes ? "disk" : "cpu";
 }
 
 static void speed_out(const struct mapreduce *job, const struct map_counts *counts,
