@@ -62,7 +62,8 @@ static void speed_out(const struct mapreduce *job, const struct map_counts *coun
 	json_out_int(out, "memory_peak_bytes", counts->memory_peak_bytes);
 	json_out_int(out, "spilled_bytes", counts->spilled_bytes);
 	json_out_text(out, "bound_by",
-		      bound_by(counts, job->map_ms * 1000 * (int64_t)job->mappers_count));
+		      bound_by(counts, job->map_ms * 1000 * (int64_t)job->mappers_count,
+			       job->plan->memory_bytes));
 	json_out_end(out, '}');
 }
 
