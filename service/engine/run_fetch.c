@@ -134,12 +134,16 @@ static void pending_arrived(struct pending *pending)
 	run_unref(run);
 }
 
-/* Nobody else is at the body any more. */
+/* No more comes, and its lane takes no more: what is left is the result's. */
 static void stream_end(struct pending *pending, struct fetch_result *result)
 {
-	size_t len;
-	char *rest = buf_take(&pending->body, &len);
+	size_t len = 0;
+	char *rest;
 
+	lock_take(&pending->run->lock);
+	pending->streams = false;
+	rest = buf_take(&pending->body, &len);
+	lock_drop(&pending->run->lock);
 	if (!rest) {
 		err_set(&result->err, ERR_NO_MEMORY, "no memory for what has come of %s",
 			result->final_url);
