@@ -10,7 +10,6 @@
 
 #include "base/json.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { INPUT_TAKEN, INPUT_MALFORMED, INPUT_COUNTS };
@@ -30,19 +29,26 @@ void account_part(struct pipe_lane *lane, struct part *part)
 	counts[INPUT_TAKEN] = lane->taken;
 	counts[INPUT_MALFORMED] = lane->malformed;
 	lane->taken = lane->malformed = 0;
+	progress_add(lane);
 	for (unsigned i = 0; i < plan->count; i++) {
 		struct stage_lane *at = &lane->stages[i];
 
 		memcpy(&counts[stage_counter(i, COUNT_IN)], at->counts, sizeof(at->counts));
 		memset(at->counts, 0, sizeof(at->counts));
+		memset(at->shown, 0, sizeof(at->shown));
 	}
 	run_count(lane->pipeline->run, part, counts, stage_counter(plan->count, COUNT_IN));
+}
+
+int64_t account_shown(const struct pipeline *pipeline, unsigned turn, enum stage_count count)
+{
+	return run_counted(pipeline->run, stage_counter(turn, count));
 }
 
 /* Of all attempts, and of the phases behind the first. */
 static int64_t counted(const struct pipeline *pipeline, unsigned turn, enum stage_count count)
 {
-	int64_t sum = run_counted(pipeline->run, stage_counter(turn, count));
+	int64_t sum = account_shown(pipeline, turn, count);
 
 	for (unsigned i = 0; i < pipeline->lanes_kept; i++)
 		sum += pipeline->lanes[i].stages[turn].counts[count];
@@ -80,35 +86,53 @@ static void stage_out(struct pipeline *pipeline, const struct stage *stage, bool
 		*adds_up = false;
 }
 
+/* What would help, when there is something. */
+static const char *advice_for(const struct pipeline *pipeline, const struct stage *stage)
+{
+	const struct plan *plan = pipeline->plan;
+
+	if (stage &&
+	    (strcmp(stage->kind->verb, "map") == 0 || strcmp(stage->kind->verb, "flat_map") == 0))
+		return "set, filter and select do simple things several times as fast as Lua";
+	if (plan->one_lane)
+		return "a stage that counts in order has one lane: reduce and sort use all CPUs";
+	if (plan->workers > 0 && plan->workers < run_lanes_for_cpu(pipeline->run))
+		return "more workers: there are CPUs for them";
+	return NULL;
+}
+
 /* The stage at which lanes spent most of their time. */
 static void bottleneck_out(const struct pipeline *pipeline, struct json_out *out)
 {
-	int64_t input_us = 0, output_us = 0, all_us = 0, most_us;
-	const char *name = "input";
+	int64_t input_us = 0, output_us = 0, all_us, most_us;
+	const struct stage *most = NULL;
+	const char *name, *advice;
 
 	for (unsigned i = 0; i < pipeline->lanes_kept; i++) {
 		input_us += pipeline->lanes[i].input_us;
 		output_us += pipeline->lanes[i].output_us;
 	}
 	all_us = input_us + output_us;
-	most_us = input_us;
-	if (output_us > most_us) {
-		most_us = output_us;
-		name = "results";
-	}
+	most_us = MAX(input_us, output_us);
+	name = input_us >= output_us ? "input" : "results";
 	for (unsigned i = 0; i < pipeline->plan->count; i++) {
 		int64_t us = busy_us(pipeline, i);
 
 		all_us += us;
 		if (us > most_us) {
 			most_us = us;
-			name = pipeline->plan->turns[i]->name;
+			most = pipeline->plan->turns[i];
+			name = most->name;
 		}
 	}
 	json_out_object(out, "bottleneck");
 	json_out_text(out, "stage", name);
-	json_out_double(out, "share",
-			all_us > 0 ? round(100.0 * (double)most_us / (double)all_us) / 100 : 1);
+	json_out_printf(out, "why", "%.0f %% of the work of %u lane%s",
+			all_us > 0 ? 100.0 * (double)most_us / (double)all_us : 100.0,
+			pipeline->lanes_count, pipeline->lanes_count == 1 ? "" : "s");
+	advice = advice_for(pipeline, most);
+	if (advice)
+		json_out_text(out, "try", advice);
 	json_out_end(out, '}');
 }
 

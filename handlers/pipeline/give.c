@@ -230,5 +230,7 @@ enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct 
 		pipeline->given_all = rc == 0;
 		given_count(pipeline);
 	} while (clock_us() < until_us && !run_cancelled(pipeline->run));
+	progress_add(lane);
+	progress_tell(pipeline);
 	return STEP_MORE;
 }

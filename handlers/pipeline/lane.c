@@ -479,6 +479,8 @@ enum step lane_step(struct pipe_lane *lane, struct err *err)
 	do
 		answer = lane_advance(lane, err);
 	while (answer == RUN_OK && clock_us() < until_us && !run_cancelled(pipeline->run));
+	progress_add(lane);
+	progress_tell(pipeline);
 	switch (answer) {
 	case RUN_OK:
 		return STEP_MORE;

@@ -28,6 +28,7 @@ static void pipeline_close(void *state)
 	for (unsigned i = 0; pipeline->gathered && i < plan->barriers_count; i++)
 		if (pipeline->gathered[i])
 			plan->barriers[i]->kind->gathered_free(pipeline->gathered[i]);
+	progress_close(pipeline);
 	input_free(pipeline->input);
 	free(pipeline->lanes);
 	free(pipeline->gathered);
@@ -106,7 +107,7 @@ static int lanes_open(struct run *run, struct pipeline *pipeline, struct err *er
 		if (lane_open(&pipeline->lanes[i], pipeline, i, err))
 			return -1;
 	}
-	return lanes_load(run, pipeline, err);
+	return lanes_load(run, pipeline, err) || progress_open(pipeline, err) ? -1 : 0;
 }
 
 static int pipeline_open(struct run *run, const struct plan *plan, void **ret_state,

@@ -5,6 +5,7 @@
  *   plan.c       the spec → stages, graph.c who takes from whom, planner.c what they compile
  *   lane.c       one lane: claims portions, pushes bundles through the stages, emits
  *   give.c       a barrier gives what it has gathered, in a phase of its own
+ *   progress.c   what each stage is doing, while it does
  *   account.c    what each stage took, passed on, filtered, failed: the summary
  *   stretch.h bundle.h overlay.c    records on their way
  *   stages.c stage_*.c              the verbs
@@ -131,6 +132,7 @@ struct pipeline {
 	struct buf context;	 /* what scripts see as ctx; empty until one is loaded */
 	uint64_t seed;		 /* of hashes, the same in all attempts */
 	int64_t opened_us;
+	struct progress *progress; /* progress.c */
 };
 
 /* lane.c */
@@ -175,7 +177,14 @@ enum step barrier_unit_step(struct pipeline *pipeline, unsigned barrier, struct 
 bool give_is_part(const struct part *part);
 enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct err *err);
 
+/* progress.c */
+int progress_open(struct pipeline *pipeline, struct err *err);
+void progress_close(struct pipeline *pipeline);
+void progress_add(struct pipe_lane *lane);     /* at the end of a step, and of a part */
+void progress_tell(struct pipeline *pipeline); /* if it is time */
+
 /* account.c */
+int64_t account_shown(const struct pipeline *pipeline, unsigned turn, enum stage_count count);
 void account_part(struct pipe_lane *lane, struct part *part);
 int account_summary(struct pipeline *pipeline, struct err *err);
 

@@ -118,8 +118,9 @@ struct stage_lane {
 	unsigned slot, replace_slot; /* of its script, of that of on_error */
 	struct picks in;
 	struct picks *arms;	      /* of a branch: [to_count], what each arm takes */
-	int64_t counts[STAGE_COUNTS]; /* since the end of the last part */
-	int64_t busy_us;
+	int64_t counts[STAGE_COUNTS]; /* since the end of the last part … */
+	int64_t shown[STAGE_COUNTS];  /* … and of them, what progress has */
+	int64_t busy_us, busy_shown_us;
 };
 
 /* Runs `row` on each pick; those that it takes out, and those that fail, go no further. */

@@ -85,6 +85,34 @@ def test_a_files_records_come_in_order(jobs):
         assert [r["m"] for r in jobs.results(job["id"])] == list(range(10000))
 
 
+def test_progress_says_what_each_stage_does(jobs):
+    """While it runs: counts that add up, records a second, share of time."""
+    spec = {"input": {"range": {"from": 1, "to": 10 ** 9}},
+            "stages": [{"map": "return {n = r}"}, {"name": "some", "filter": "n % 3 == 0"},
+                       {"reduce": {"aggregates": {"n": "count"}}}]}
+    job = jobs.submit("pipeline", spec)
+    stages = None
+    while not stages:
+        details = jobs.job(job["id"])["progress"]["details"]
+        stages = details and details.get("pipeline", {}).get("stages")
+    jobs.move(job["id"], "cancel")
+    assert [s["stage"] for s in stages] == ["stages[0]", "some", "stages[2]"]
+    assert stages[0]["in"] > 0 and stages[0]["records_per_s"] > 0
+    for stage in stages:
+        assert stage["in"] == stage["out"] + stage["failed"] + stage["filtered"]
+        assert 0 <= stage["busy"]
+
+
+def test_a_limit_ends_the_reading(jobs):
+    """Of a billion numbers three, at once; the rest of the input is not read."""
+    spec = {"input": {"range": {"from": 1, "to": 10 ** 9}}, "stages": [{"filter": "$ % 2 == 0"}, {"limit": 3}]}
+    job = jobs.run("pipeline", spec)
+    assert jobs.results(job["id"]) == [2, 4, 6]
+    assert job["summary"]["records"] < 10 ** 6
+    job = jobs.run("pipeline", {**spec, "stages": [{"skip": 10}, {"limit": 5}, {"sort": {"by": "-$"}}]})
+    assert jobs.results(job["id"]) == [15, 14, 13, 12, 11]
+
+
 def test_every_format_goes_through_the_same_stages(jobs):
     """NDJSON, a JSON text over several lines, CSV: the same results, a line each."""
     texts = {"a.ndjson": '{"id":1,"v":"x"}\n{"id":2,"v":"y,z"}\n',
