@@ -14,6 +14,7 @@ from web import SlowWeb, Web
 
 PAGES = 10_000
 KNOWN = 1_000_000
+CRAWLEE = ("@crawlee/cheerio", "3.18.1") # of its packages the one that has CheerioCrawler
 LOOPBACK = ("--allow-net", "127.0.0.0/8")
 
 
@@ -63,7 +64,7 @@ def crawlee(seed):
     """Its rate; None, and why, when it cannot be installed."""
     home = f"{peers.BUILD}/crawlee"
     try:
-        subprocess.run([f"{peers.HERE}/../tools/crawlee", home], check=True)
+        subprocess.run([f"{peers.HERE}/../tools/npm-package", home, *CRAWLEE], check=True)
     except (OSError, subprocess.SubprocessError) as failure:
         print(f"crawlee is not measured: {failure}", flush=True)
         return None
