@@ -73,6 +73,19 @@ static int results_give(struct pipe_lane *lane, const struct stage *stage, struc
 	return buf_ok(&lane->out) ? rc : err_set(err, ERR_NO_MEMORY, "no memory for results");
 }
 
+/* The bundle in hand goes on through the stages behind. */
+static enum run_answer bundle_go_on(struct pipe_lane *lane, const struct stage *stage,
+				    struct err *err)
+{
+	struct bundle *bundle = &lane->bundles[stage->gives - lane->pipeline->plan->stretches];
+	enum run_answer answer = lane_push(lane, bundle, err);
+
+	lane->pushing = answer == RUN_LATER;
+	if (answer == RUN_OK)
+		lane->number_in += (int64_t)bundle->count;
+	return answer;
+}
+
 /* A bundle for the stages behind.  1: there is more. */
 static int bundle_give(struct pipe_lane *lane, const struct stage *stage, struct err *err)
 {
@@ -103,10 +116,9 @@ static int bundle_give(struct pipe_lane *lane, const struct stage *stage, struct
 		bytes += bundle->text.len;
 	}
 	lane->stages[stage->turn].counts[COUNT_MADE] += (int64_t)picks->count;
-	if (rc < 0 || lane_deliver(lane, bundle, stage->to, stage->to_count, picks, err) ||
-	    lane_push(lane, bundle, err))
+	if (rc < 0 || lane_deliver(lane, bundle, stage->to, stage->to_count, picks, err))
 		return -1;
-	lane->number_in += (int64_t)bundle->count;
+	lane->pushing = true;
 	return rc;
 }
 
@@ -204,33 +216,57 @@ static enum step given_end(struct pipeline *pipeline)
 	return STEP_DONE;
 }
 
-enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct err *err)
+/* Tells, then gives a bundle, or takes the one in hand further.  RUN_END: all was told. */
+static enum run_answer give_advance(struct pipeline *pipeline, const struct stage *stage,
+				    struct err *err)
 {
-	const struct stage *stage = pipeline->plan->barriers[barrier];
 	struct pipe_lane *lane = &pipeline->lanes[0];
-	int64_t until_us = clock_us() + STEP_US;
-	enum run_answer answer;
+	enum run_answer answer = part_claim(pipeline, stage, err);
+	int rc;
 
-	do {
-		int rc;
-
-		answer = part_claim(pipeline, stage, err);
-		if (answer == RUN_OK)
-			answer = lane_tell(lane, pipeline->part, err);
-		if (answer == RUN_OK)
-			answer = given_save(pipeline);
-		if (answer != RUN_OK)
-			return answer == RUN_ERROR ? STEP_FAIL : STEP_WAIT;
-		if (pipeline->given_all)
-			return given_end(pipeline);
+	if (answer == RUN_OK)
+		answer = lane_tell(lane, pipeline->part, err);
+	if (answer == RUN_OK)
+		answer = given_save(pipeline);
+	if (answer != RUN_OK)
+		return answer;
+	if (!lane->pushing && !pipeline->given_all) {
 		rc = stage->to_count > 0 ? bundle_give(lane, stage, err)
 					 : results_give(lane, stage, err);
 		if (rc < 0)
-			return STEP_FAIL;
+			return RUN_ERROR;
 		pipeline->given_all = rc == 0;
-		given_count(pipeline);
-	} while (clock_us() < until_us && !run_cancelled(pipeline->run));
-	progress_add(lane);
+	} else if (!lane->pushing) {
+		answer = lane_flush(lane, stage->gives, err);
+		if (answer == RUN_OK && !lane_has_news(lane))
+			return RUN_END;
+	}
+	if (lane->pushing)
+		answer = bundle_go_on(lane, stage, err);
+	given_count(pipeline);
+	return answer == RUN_LATER && lane_has_news(lane) ? RUN_OK : answer;
+}
+
+enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct err *err)
+{
+	const struct stage *stage = pipeline->plan->barriers[barrier];
+	int64_t until_us = clock_us() + STEP_US;
+	enum run_answer answer;
+
+	lane_completions(&pipeline->lanes[0]);
+	do
+		answer = give_advance(pipeline, stage, err);
+	while (answer == RUN_OK && clock_us() < until_us && !run_cancelled(pipeline->run));
+	progress_add(&pipeline->lanes[0]);
 	progress_tell(pipeline);
-	return STEP_MORE;
+	switch (answer) {
+	case RUN_OK:
+		return STEP_MORE;
+	case RUN_END:
+		return given_end(pipeline);
+	case RUN_ERROR:
+		return STEP_FAIL;
+	default:
+		return STEP_WAIT;
+	}
 }

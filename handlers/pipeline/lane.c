@@ -169,7 +169,7 @@ static int stage_run(struct stage_lane *at, struct bundle *bundle, struct err *e
 {
 	const struct stage *stage = at->stage;
 	int64_t begun_us = clock_us(), failed = at->counts[COUNT_FAILED];
-	size_t came = at->in.count;
+	size_t came = at->in.count, held = at->held;
 
 	if (stage->renew && rows_renew(at, bundle, &at->in, err))
 		return -1;
@@ -179,7 +179,8 @@ static int stage_run(struct stage_lane *at, struct bundle *bundle, struct err *e
 	at->counts[COUNT_IN] += (int64_t)came;
 	if (!(stage->kind->flags & STAGE_MAKES)) {
 		at->counts[COUNT_OUT] += (int64_t)at->in.count;
-		at->counts[COUNT_FILTERED] += (int64_t)came - (int64_t)at->in.count - failed;
+		at->counts[COUNT_FILTERED] +=
+			(int64_t)(came + held - at->held) - (int64_t)at->in.count - failed;
 	}
 	at->busy_us += clock_us() - begun_us;
 	return 0;
@@ -239,19 +240,76 @@ static int results_print(struct pipe_lane *lane, struct bundle *bundle, struct e
 	return buf_ok(&lane->out) ? 0 : err_set(err, ERR_NO_MEMORY, "no memory for results");
 }
 
-int lane_push(struct pipe_lane *lane, struct bundle *bundle, struct err *err)
+/* The time at which a lane waits is that stage's. */
+static void lane_waited(struct pipe_lane *lane)
+{
+	if (lane->waits)
+		lane->waits->busy_us += clock_us() - lane->waits_us;
+	lane->waits = NULL;
+}
+
+enum run_answer lane_push(struct pipe_lane *lane, struct bundle *bundle, struct err *err)
 {
 	const struct plan *plan = lane->pipeline->plan;
+	bool blocked = false;
 
-	for (unsigned i = 0; i < plan->count; i++) {
+	lane_waited(lane);
+	for (unsigned i = 0; i < plan->count && !blocked; i++) {
 		struct stage_lane *at = &lane->stages[i];
 
-		if (at->in.count == 0 || at->stage->takes != bundle->stretch)
+		if ((at->in.count == 0 && at->held == 0) || at->stage->takes != bundle->stretch)
 			continue;
 		if (stage_run(at, bundle, err) || stage_hand_on(at, bundle, err))
-			return -1;
+			return RUN_ERROR;
+		if (at->held > 0 && !lane->waits)
+			lane->waits = at;
+		blocked = at->held > 0 && !at->stage->streams;
 	}
-	return results_print(lane, bundle, err);
+	lane->waits_us = clock_us();
+	if (!blocked && results_print(lane, bundle, err))
+		return RUN_ERROR;
+	return lane->waits ? RUN_LATER : RUN_OK;
+}
+
+void lane_completions(struct pipe_lane *lane)
+{
+	struct completion completion;
+
+	while (run_completion(lane->pipeline->run, lane->number, &completion)) {
+		struct stage_lane *at;
+
+		if (input_completion(lane->pipeline->input, &completion))
+			continue;
+		at = &lane->stages[completion.tag >> STAGE_TAG_SHIFT];
+		at->stage->kind->completion(at, &completion);
+	}
+}
+
+unsigned lane_workers(const struct stage_lane *at)
+{
+	const struct pipeline *pipeline = at->lane->pipeline;
+	unsigned lanes = pipeline->doing == DOING_INPUT ? pipeline->lanes_count : 1;
+	unsigned workers = at->stage->workers;
+
+	return MAX(workers / lanes + (at->lane->number < workers % lanes), 1);
+}
+
+enum run_answer lane_flush(struct pipe_lane *lane, const struct stretch *stretch, struct err *err)
+{
+	enum run_answer all = RUN_OK;
+
+	for (unsigned i = 0; i < lane->pipeline->plan->count; i++) {
+		struct stage_lane *at = &lane->stages[i];
+		enum run_answer answer = RUN_OK;
+
+		if (at->stage->takes == stretch && at->stage->kind->flush)
+			answer = at->stage->kind->flush(at, err);
+		if (answer == RUN_ERROR)
+			return answer;
+		if (answer != RUN_OK)
+			all = answer;
+	}
+	return all;
 }
 
 enum run_answer lane_tell(struct pipe_lane *lane, struct part *part, struct err *err)
@@ -333,6 +391,22 @@ static enum run_answer lane_claim(struct pipe_lane *lane, struct err *err)
 	return fed == RUN_OK ? RUN_OK : answer;
 }
 
+/* The bundle in hand goes on.  What it has given is told before the lane waits. */
+static enum run_answer lane_go_on(struct pipe_lane *lane, struct err *err)
+{
+	struct bundle *bundle = &lane->bundles[0];
+	enum run_answer answer = lane_push(lane, bundle, err);
+
+	if (answer == RUN_LATER && lane_has_news(lane))
+		return RUN_OK;
+	if (answer != RUN_OK)
+		return answer;
+	lane->pushing = false;
+	lane->number_in += (int64_t)bundle->count;
+	lane->over = atomic_load(&lane->pipeline->satisfied);
+	return RUN_OK;
+}
+
 static enum run_answer lane_take(struct pipe_lane *lane, struct err *err)
 {
 	struct bundle *bundle = &lane->bundles[0];
@@ -363,11 +437,8 @@ static enum run_answer lane_take(struct pipe_lane *lane, struct err *err)
 				      : lane_deliver(lane, bundle, plan->takers, plan->takers_count,
 						     &picks, err);
 	lane->picks = picks;
-	if (rc || lane_push(lane, bundle, err))
-		return RUN_ERROR;
-	lane->number_in += (int64_t)bundle->count;
-	lane->over = atomic_load(&lane->pipeline->satisfied);
-	return RUN_OK;
+	lane->pushing = true;
+	return rc ? RUN_ERROR : lane_go_on(lane, err);
 }
 
 /* Of an ordered run each lane covers one part at a time (run.h). */
@@ -405,7 +476,10 @@ static int covered_add(struct pipe_lane *lane, uint64_t number, struct err *err)
 static enum run_answer lane_finish(struct pipe_lane *lane, struct err *err)
 {
 	struct part *part = portion_part(lane->portion);
+	enum run_answer answer = lane_flush(lane, lane->bundles[0].stretch, err);
 
+	if (answer != RUN_OK || lane_has_news(lane))
+		return answer;
 	if (lane->covered_count == (covers_one(lane) ? 1 : COVERED_MAX))
 		return lane_checkpoint(lane, err);
 	account_part(lane, part);
@@ -458,6 +532,8 @@ static enum run_answer lane_advance(struct pipe_lane *lane, struct err *err)
 	if (answer != RUN_OK)
 		return answer;
 	lane->told_bytes += bytes;
+	if (lane->pushing)
+		return lane_go_on(lane, err);
 	if (!lane->portion)
 		return lane_claim(lane, err);
 	if (lane->over)
@@ -471,11 +547,9 @@ enum step lane_step(struct pipe_lane *lane, struct err *err)
 {
 	struct pipeline *pipeline = lane->pipeline;
 	int64_t until_us = clock_us() + STEP_US;
-	struct completion completion;
 	enum run_answer answer;
 
-	while (run_completion(pipeline->run, lane->number, &completion))
-		input_completion(pipeline->input, &completion);
+	lane_completions(lane);
 	do
 		answer = lane_advance(lane, err);
 	while (answer == RUN_OK && clock_us() < until_us && !run_cancelled(pipeline->run));

@@ -86,9 +86,12 @@ static unsigned lanes_useful(struct run *run, const struct pipeline *pipeline)
 {
 	const struct plan *plan = pipeline->plan;
 
+	unsigned lanes =
+		plan->workers ? MIN(plan->workers, PIPELINE_LANES_MAX) : run_lanes_for_cpu(run);
+
 	if (plan->one_lane || pipeline->small)
 		return 1;
-	return plan->workers ? MIN(plan->workers, PIPELINE_LANES_MAX) : run_lanes_for_cpu(run);
+	return plan->places ? MIN(lanes, plan->places) : lanes;
 }
 
 static int lanes_open(struct run *run, struct pipeline *pipeline, struct err *err)

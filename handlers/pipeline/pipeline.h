@@ -49,6 +49,7 @@ struct plan {
 	bool one_lane;	    /* some stage before the first barrier wants records in order */
 	bool in_order;	    /* results of the first phase come in the order of the input */
 	bool has_state;	    /* stages of the first phase keep something beyond a part */
+	unsigned places;    /* lanes that all have a worker of each stage that waits; 0: any */
 	bool saves_parts;   /* results of a part in hand may be shown: all state is in its lane */
 	struct stage *last; /* which gives the results; NULL: the input does */
 };
@@ -85,6 +86,9 @@ struct pipe_lane {
 	struct rows rows;
 	int64_t number_in;	  /* records before the bundle in hand: scripts see numbers */
 	bool over;		  /* all of it was pushed */
+	bool pushing;		  /* the bundle in hand has not left all stages */
+	struct stage_lane *waits; /* the stage that it waits at, since … */
+	int64_t waits_us;
 	bool fed;		  /* lane 0: all portions were found */
 	int64_t taken, malformed; /* rows, since the end of the last part */
 	int64_t input_us, output_us;
@@ -135,16 +139,37 @@ struct pipeline {
 	struct progress *progress; /* progress.c */
 };
 
+/* Completions of a stage have its turn above so many bits of their own. */
+enum { STAGE_TAG_SHIFT = 40 };
+static inline uint64_t stage_tag(const struct stage_lane *at, uint64_t number)
+{
+	return (uint64_t)at->stage->turn << STAGE_TAG_SHIFT | number;
+}
+static inline uint64_t stage_tag_number(uint64_t tag)
+{
+	return tag & ((UINT64_C(1) << STAGE_TAG_SHIFT) - 1);
+}
+
 /* lane.c */
 int lane_open(struct pipe_lane *lane, struct pipeline *pipeline, unsigned number, struct err *err);
 void lane_close(struct pipe_lane *lane);
 enum step lane_step(struct pipe_lane *lane, struct err *err);
-/* Pushes the picks that the takers of a stretch's source have got through all stages. */
-int lane_push(struct pipe_lane *lane, struct bundle *bundle, struct err *err);
+/* Pushes the picks that the takers of a stretch's source have got through all stages.  RUN_OK:
+ * all have left; RUN_LATER: some wait, call again after lane_completions(); RUN_ERROR. */
+enum run_answer lane_push(struct pipe_lane *lane, struct bundle *bundle, struct err *err);
+void lane_completions(struct pipe_lane *lane);
+/* Of the workers of a stage, those of this lane: at least one. */
+unsigned lane_workers(const struct stage_lane *at);
+/* What stages of the stretch have kept goes: RUN_OK, it has gone (its failures may be to tell). */
+enum run_answer lane_flush(struct pipe_lane *lane, const struct stretch *stretch, struct err *err);
 int lane_deliver(struct pipe_lane *lane, struct bundle *bundle, const struct stage_edge *to,
 		 unsigned count, struct picks *picks, struct err *err);
 /* Hands results and failures to the run: RUN_OK, RUN_FULL or RUN_ERROR. */
 enum run_answer lane_tell(struct pipe_lane *lane, struct part *part, struct err *err);
+static inline bool lane_has_news(const struct pipe_lane *lane)
+{
+	return lane->out.len > 0 || lane->failed_count > 0 || lane->skipped > 0;
+}
 
 /* lane_state.c: what is saved with parts. */
 int lane_save(struct pipe_lane *lane, struct buf *blob, struct err *err);

@@ -152,6 +152,26 @@ static void on_error_read(struct stage *stage, struct stage_planner *planner)
 		    &stage->replace, &renew);
 }
 
+/* How many requests are under way at once, and how each is made: not of every verb. */
+static void workers_read(struct stage *stage, struct mistakes *mistakes)
+{
+	static const char *const of_requests[] = {"workers", "timeout", "retry"};
+
+	stage->workers = (unsigned)spec_int(stage->json, "workers", stage->kind->workers);
+	for (size_t i = 0; i < ARRAY_LEN(of_requests) && !stage->kind->workers; i++) {
+		const struct json *value = json_get(stage->json, of_requests[i]);
+		struct mistake *mistake;
+
+		if (!value || json_kind(value) == JSON_NULL)
+			continue;
+		mistake =
+			mistake_add_code(mistakes, ERR_NOT_IMPLEMENTED,
+					 mistakes_pointer(mistakes, stage->pointer, of_requests[i]),
+					 "only stages that make requests have it so far");
+		mistake_hint(mistakes, mistake, "\"workers\" of the spec is the number of lanes");
+	}
+}
+
 /* What may have been written of the records that come to a stage. */
 static uint64_t dirty_before(const struct plan *plan, const struct stage *stage)
 {
@@ -181,6 +201,7 @@ static void stages_plan(struct plan *plan, const struct planner *outer)
 		const struct json *value = json_get(stage->json, stage->kind->verb);
 
 		planner.dirty = dirty_before(plan, stage);
+		workers_read(stage, planner.mistakes);
 		if (stage->kind->plan && stage->well_formed)
 			stage->kind->plan(stage, value, &planner);
 		stage->dirty = planner.dirty;
@@ -215,6 +236,27 @@ static void only_way_mark(struct plan *plan)
 	}
 }
 
+/* Nothing behind a stage waits for records that come another way. */
+static bool meets_no_others(const struct stage *stage)
+{
+	for (unsigned i = 0; i < stage->to_count; i++)
+		if (stage->to[i].to->from_count > 1 || !stage->to[i].to->streams)
+			return false;
+	return true;
+}
+
+static void streams_mark(struct plan *plan)
+{
+	for (unsigned i = plan->count; i-- > 0;) {
+		struct stage *stage = plan->turns[i];
+
+		stage->streams = meets_no_others(stage);
+		if (before_barriers(plan, stage) && stage->workers > 0)
+			plan->places =
+				plan->places ? MIN(plan->places, stage->workers) : stage->workers;
+	}
+}
+
 static bool runs_make(struct plan *plan, bool ordered)
 {
 	plan->barriers = arena_array(&plan->arena, plan->count + 1, sizeof(struct stage *));
@@ -236,6 +278,7 @@ static bool runs_make(struct plan *plan, bool ordered)
 			plan->last = stage;
 	}
 	only_way_mark(plan);
+	streams_mark(plan);
 	plan->saves_parts = plan->one_lane || !plan->has_state;
 	plan->in_order = plan->in_order || plan->one_lane || (plan->count == 0 && ordered);
 	return true;

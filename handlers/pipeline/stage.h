@@ -13,6 +13,12 @@
  *   run, run, … on all lanes ─▶ gather (how many units) ─▶ unit(0), unit(1), … on all lanes
  *                                        ─▶ give, give, … on one
  *
+ * A stage that waits for something outside keeps rows of the bundle back (at->held) and is run
+ * again when a completion came for it, until it has let all go; the lane takes no other bundle
+ * before.  That bounds its queue, and is how it slows down the input.
+ *
+ *   run ─▶ held > 0 ─▶ completion ─▶ run ─▶ … held = 0      flush: at the end of each part
+ *
  * Threads    plan: one.  A stage is constant afterwards.  open, run, save, load, close: the
  *            lane's.  gather and give: while nothing else of the stage runs.
  * Ownership  what plan made is freed by plan_free; state by close.
@@ -23,6 +29,7 @@
 
 #include "handlers/handler.h"
 #include "handlers/pipeline/bundle.h"
+#include "handlers/run.h"
 
 struct pipe_lane;
 struct pipeline;
@@ -60,6 +67,12 @@ struct stage_kind {
 	int (*save)(struct stage_lane *at, struct buf *blob, struct err *err);
 	int (*load)(struct stage_lane *at, const void *blob, size_t len, struct err *err);
 	int64_t (*unsaved)(const struct stage_lane *at); /* bytes for the disk; NULL: none */
+
+	/* Of one that waits. */
+	unsigned workers; /* under way at once, by default; 0: a stage says nothing of them */
+	void (*completion)(struct stage_lane *at, const struct completion *completion);
+	/* What was kept beyond bundles goes: RUN_OK, it has gone. */
+	enum run_answer (*flush)(struct stage_lane *at, struct err *err);
 
 	/* Of a barrier, and of what has something left at the end. */
 	int (*gather)(struct pipeline *pipeline, const struct stage *stage, unsigned *ret_units,
@@ -99,6 +112,8 @@ struct stage {
 	struct stage_edge *to;
 	unsigned to_count, from_count;
 	bool only_way;	    /* all records of the input come this way, or nowhere */
+	bool streams;	    /* behind it records meet no others: some may go on before the rest */
+	unsigned workers;   /* of one that waits */
 	bool gives_results; /* nobody takes what it gives: that is the result */
 	enum on_error on_error;
 	struct script *replace;
@@ -117,6 +132,7 @@ struct stage_lane {
 	void *state;
 	unsigned slot, replace_slot; /* of its script, of that of on_error */
 	struct picks in;
+	size_t held;		      /* rows of the bundle in hand that have not gone on */
 	struct picks *arms;	      /* of a branch: [to_count], what each arm takes */
 	int64_t counts[STAGE_COUNTS]; /* since the end of the last part … */
 	int64_t shown[STAGE_COUNTS];  /* … and of them, what progress has */

@@ -5,14 +5,14 @@
 #include "base/limits.h"
 
 extern const struct stage_kind batch_stage, branch_stage, distinct_stage, drop_stage, filter_stage,
-	flat_map_stage, limit_stage, map_stage, merge_stage, reduce_stage, rename_stage,
-	sample_stage, select_stage, set_stage, skip_stage, sort_stage, tee_stage, top_stage,
-	unbatch_stage, validate_stage;
+	flat_map_stage, limit_stage, map_stage, merge_stage, rate_limit_stage, reduce_stage,
+	rename_stage, sample_stage, select_stage, set_stage, skip_stage, sort_stage, tee_stage,
+	top_stage, unbatch_stage, validate_stage;
 
 /* clang-format off */
 const struct stage_kind *const stage_kinds[] = {
 	&batch_stage, &branch_stage, &distinct_stage, &drop_stage, &filter_stage, &flat_map_stage, &limit_stage,
-	&map_stage, &merge_stage, &reduce_stage, &rename_stage, &sample_stage, &select_stage,
+	&map_stage, &merge_stage, &rate_limit_stage, &reduce_stage, &rename_stage, &sample_stage, &select_stage,
 	&set_stage, &skip_stage, &sort_stage, &tee_stage, &top_stage, &unbatch_stage,
 	&validate_stage, NULL,
 };
@@ -171,6 +171,20 @@ static const struct param member_form = {
 	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .summary = "The member",
 };
 
+static const struct param rate_params[] = {
+	{.name = "records", .kind = PARAM_INT, .required = true, .min = 1, .max = 1e9,
+	 .summary = "So many …"},
+	{.name = "per", .kind = PARAM_DURATION, .min = 1, .max = 86400e3, .preset = "\"1s\"",
+	 .summary = "… in that time"},
+	{.name = "burst", .kind = PARAM_INT, .min = 1, .max = 1e6, .preset = "1",
+	 .summary = "So many at once, where there were fewer before"},
+	{0},
+};
+
+static const struct param rate_form = {
+	.kind = PARAM_OBJECT, .members = rate_params, .summary = "In another time, or in bursts",
+};
+
 static const struct param text_form = {
 	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &paths_form,
 	.summary = "The member by which records are the same",
@@ -185,7 +199,8 @@ const struct param stage_params[] = {
 	{.name = "on_error", .kind = PARAM_CHOICE, .choices = on_error_names, .preset = "\"fail\"",
 	 .otherwise = &replace_form,
 	 .summary = "A record that fails fails the job, or is counted, or counted and listed"},
-	{.name = "workers", .kind = PARAM_LATER, .summary = "Places at which it works"},
+	{.name = "workers", .kind = PARAM_INT, .min = 1, .max = PIPELINE_WORKERS_MAX,
+	 .summary = "Of fetch and sink: requests under way at once"},
 	{.name = "buffer", .kind = PARAM_LATER, .summary = "Records that may wait for it"},
 	{.name = "timeout", .kind = PARAM_LATER, .summary = "For one record"},
 	{.name = "retry", .kind = PARAM_LATER, .summary = "How failed records are repeated"},
@@ -233,7 +248,8 @@ const struct param stage_params[] = {
 	 .summary = "The elements of an array become records: of the record, or of a member"},
 	{.name = "join", .kind = PARAM_LATER, .summary = "Members of a table by a key"},
 	{.name = "window", .kind = PARAM_LATER, .summary = "Aggregates over windows"},
-	{.name = "rate_limit", .kind = PARAM_LATER, .summary = "At most so many records a second"},
+	{.name = "rate_limit", .kind = PARAM_NUMBER, .min = 0.001, .max = 1e6, .otherwise = &rate_form,
+	 .summary = "At most so many records a second"},
 	{.name = "fetch", .kind = PARAM_LATER, .summary = "Asks a URL for each record"},
 	{.name = "sink", .kind = PARAM_LATER, .summary = "Posts records to a URL, or writes a file"},
 	{0},
