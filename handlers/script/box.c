@@ -16,9 +16,8 @@
 /* Keys in the registry; the last one in metatables. */
 static const char env_tag, names_tag, copy_tag;
 
-static const char *const base_kept[] = {"assert", "error",    "getmetatable", "ipairs", "next",
-					"pairs",  "rawequal", "rawget",	      "rawlen", "tonumber",
-					NULL};
+static const char *const base_kept[] = {"assert", "error",  "getmetatable", "ipairs", "rawequal",
+					"rawget", "rawlen", "tonumber",	    NULL};
 
 /* ---- names that stay as they are ---- */
 
@@ -381,10 +380,20 @@ static void metatables_open(lua_State *L)
 /* ---- opening ---- */
 
 static const luaL_Reg verbs[] = {
-	{"array", box_array},	{"emit", box_emit},	    {"fail", box_fail},
-	{"log", box_log},	{"pcall", box_pcall},	    {"print", box_log},
-	{"rawset", box_rawset}, {"select", box_select},	    {"setmetatable", box_setmetatable},
-	{"skip", box_skip},	{"tostring", box_tostring}, {"type", box_type},
+	{"array", box_array},
+	{"emit", box_emit},
+	{"fail", box_fail},
+	{"log", box_log},
+	{"next", keys_next},
+	{"pairs", keys_pairs},
+	{"pcall", box_pcall},
+	{"print", box_log},
+	{"rawset", box_rawset},
+	{"select", box_select},
+	{"setmetatable", box_setmetatable},
+	{"skip", box_skip},
+	{"tostring", box_tostring},
+	{"type", box_type},
 	{NULL, NULL},
 };
 

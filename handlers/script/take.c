@@ -103,92 +103,6 @@ static bool is_same(struct script_vm *vm, int index, const struct value *value)
 
 /* ---- tables without a text ---- */
 
-static int key_compare(const void *a, const void *b)
-{
-	const struct member_key *x = a, *y = b;
-	int order;
-
-	if (x->rank != y->rank)
-		return x->rank < y->rank ? -1 : 1;
-	order = memcmp(x->text, y->text, MIN(x->len, y->len));
-	return order ? order : (x->len > y->len) - (x->len < y->len);
-}
-
-static void key_note(struct script_vm *vm, const struct member_key *key)
-{
-	if (vm->key_count == vm->key_max) {
-		size_t max = MAX(vm->key_max * 2, 64);
-		struct member_key *keys = realloc(vm->keys, max * sizeof(*keys));
-
-		if (!keys)
-			vm_no_memory(vm->L);
-		vm->keys = keys;
-		vm->key_max = max;
-	}
-	vm->keys[vm->key_count++] = *key;
-}
-
-/* The place of the name on top among those that the source gives. */
-static int64_t key_rank(struct script_vm *vm, int ranks)
-{
-	int64_t rank = INT64_MAX;
-
-	lua_pushvalue(vm->L, -1);
-	lua_rawget(vm->L, ranks);
-	if (lua_isinteger(vm->L, -1))
-		rank = lua_tointeger(vm->L, -1);
-	lua_pop(vm->L, 1);
-	return rank;
-}
-
-static void key_check(struct script_vm *vm)
-{
-	lua_State *L = vm->L;
-
-	if (lua_type(L, -1) == LUA_TSTRING)
-		return;
-	if (lua_type(L, -1) == LUA_TNUMBER)
-		luaL_error(L,
-			   "a table with the key %s is neither a list from 1 nor an object: "
-			   "use tostring(key), or array{}",
-			   lua_tostring(L, -1));
-	luaL_error(L, "a key of an object is a string, not a %s", luaL_typename(L, -1));
-}
-
-/* The names of the table at `table` that are not in `except` (a table; 0: none): sorted, on
- * vm->keys from the returned place on. */
-static size_t keys_gather(struct script_vm *vm, int table, int except)
-{
-	lua_State *L = vm->L;
-	size_t from = vm->key_count;
-	int ranks;
-
-	lua_rawgeti(L, LUA_REGISTRYINDEX, vm->loaded_now->ranks_ref);
-	ranks = lua_gettop(L);
-	for (lua_pushnil(L); lua_next(L, table);) {
-		struct member_key key;
-		bool known = false;
-
-		lua_pop(L, 1);
-		key_check(vm);
-		if (except) {
-			lua_pushvalue(L, -1);
-			known = lua_rawget(L, except) != LUA_TNIL;
-			lua_pop(L, 1);
-		}
-		if (known)
-			continue;
-		key.text = lua_tolstring(L, -1, &key.len);
-		key.rank = key_rank(vm, ranks);
-		key_note(vm, &key);
-	}
-	lua_pop(L, 1);
-	vm_charge(L, vm->key_count - from);
-	if (vm->key_count - from > 1)
-		qsort(vm->keys + from, vm->key_count - from, sizeof(*vm->keys), key_compare);
-	return from;
-}
-
 static void member_name_print(struct script_vm *vm, const char *name, size_t len, bool *first)
 {
 	text_check(vm, name, len);
@@ -242,15 +156,6 @@ static void list_print(struct script_vm *vm, int table, const struct value *orig
 	told_add(vm, "]", 1);
 }
 
-static lua_Integer keys_count(lua_State *L, int table)
-{
-	lua_Integer n = 0;
-
-	for (lua_pushnil(L); lua_next(L, table); n++)
-		lua_pop(L, 1);
-	return n;
-}
-
 /* ---- tables that came of a text ---- */
 
 /* Writes the members of the text that are still there; returns how many. */
@@ -300,7 +205,7 @@ static void object_along(struct script_vm *vm, int table, const struct value *or
 	if (kept != keys_count(L, table)) {
 		lua_newtable(L);
 		members_kept(vm, table, origin, lua_gettop(L), &first);
-		members_print(vm, table, keys_gather(vm, table, lua_gettop(L)), &first);
+		members_print(vm, table, keys_gather(vm, table, lua_gettop(L), true), &first);
 		lua_pop(L, 1);
 	}
 	told_add(vm, "}", 1);
@@ -324,7 +229,7 @@ static void table_print(struct script_vm *vm, int table)
 		return;
 	}
 	told_add(vm, "{", 1);
-	members_print(vm, table, keys_gather(vm, table, 0), &first);
+	members_print(vm, table, keys_gather(vm, table, 0, true), &first);
 	told_add(vm, "}", 1);
 }
 

@@ -447,6 +447,7 @@ static int call_body(lua_State *L)
 		lua_rawsetp(L, LUA_REGISTRYINDEX, &anchors_tag);
 		vm->anchored = 0;
 	}
+	keys_next_forget(vm);
 	lua_pushnil(L);
 	lua_pushvalue(L, lua_upvalueindex(UPVALUE_FUNCTION));
 	args = args_push(vm, script);

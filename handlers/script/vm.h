@@ -79,9 +79,12 @@ struct origin {
 };
 
 struct member_key {
-	const char *text;
+	int kind;
+	const char *text; /* of a name */
 	size_t len;
-	int64_t rank;
+	int64_t rank; /* or the integer that it is */
+	double number;
+	bool integer;
 };
 
 /* A script in a vm; the refs are of the registry. */
@@ -128,10 +131,12 @@ struct script_vm {
 	size_t key_count, key_max;
 	struct origin *origins; /* a hash table by address */
 	size_t origin_count, origin_max;
-	size_t anchor_count;  /* of what is kept alive, in the registry … */
-	size_t anchored;      /* … and was kept in calls before */
-	int members_expected; /* as many as the last record had */
-	unsigned depth;	      /* of the table being written */
+	size_t anchor_count;	/* of what is kept alive, in the registry … */
+	size_t anchored;	/* … and was kept in calls before */
+	int members_expected;	/* as many as the last record had */
+	unsigned depth;		/* of the table being written */
+	lua_Integer next_place; /* of the key that next() gave last; 0: it has noted none */
+	lua_Integer next_elements;
 
 	struct buf scratch; /* one decoded text, or what the library builds */
 	struct arena arena; /* of the library, until the call ends */
@@ -196,6 +201,16 @@ struct value record_splice(struct script_vm *vm, int index);
  * script has caught left half done. */
 void take_begin(struct script_vm *vm);
 void json_take_out(struct script_vm *vm, int index);
+
+/* ---- keys.c: the order of keys ---- */
+
+/* The keys of the table at `table` that are not in `except` (a table; 0: none): sorted, on
+ * vm->keys from the returned place on.  `names`: others are a mistake. */
+size_t keys_gather(struct script_vm *vm, int table, int except, bool names);
+lua_Integer keys_count(lua_State *L, int table);
+int keys_pairs(lua_State *L); /* pairs() */
+int keys_next(lua_State *L);  /* next() */
+void keys_next_forget(struct script_vm *vm);
 
 /* ---- the library ---- */
 

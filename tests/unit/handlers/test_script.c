@@ -162,6 +162,59 @@ static void a_filter_is_true_or_not(void **state)
 	script_cases_run(SCRIPT_TEST, cases, ARRAY_LEN(cases));
 }
 
+static void loops_over_tables_have_one_order(void **state)
+{
+	/* As written: elements, members of the record, other numbers, names of the source, others
+	 * by their bytes; true of pairs() and next(), and of tables that change in the loop. */
+	static const char many[] =
+		"{\"q\":1,\"w\":2,\"e\":3,\"r\":4,\"t\":5,\"z\":6,\"u\":7,\"i\":8,\"o\":9}";
+	static const struct script_case cases[] = {
+		{"(function() local s = '' for k in pairs(r) do s = s .. k end return s end)()",
+		 many, "\"qwertzuio\"", 0},
+		{"(function() local s = '' for k in next, r do s = s .. k end return s end)()",
+		 many, "\"qwertzuio\"", 0},
+		{"(function() r.new = 1 r.e = nil r.r = 'x' local s = '' "
+		 "for k in pairs(r) do s = s .. k end return s end)()",
+		 many, "\"qwrtzuionew\"", 0},
+		{"(function() local t, s = {}, '' for _, k in ipairs{'c', 'b', 'a'} do t[k] = 1 "
+		 "end "
+		 "t.zebra = 1 t.apple = 2 t[-1] = 1 t[2.5] = 1 t[1] = 1 t[2] = 1 t[4] = 1 "
+		 "t[true] = 1 t[false] = 1 t[null] = 1 for k in pairs(t) do s = s .. tostring(k) "
+		 ".. "
+		 "' ' end return s end)()",
+		 NULL, "\"1 2 -1 2.5 4 zebra apple a b c false true null \"", 0},
+		{"(function() local t, s = {[2^63] = 1, [math.maxinteger] = 1, [1/0] = 1, "
+		 "[math.mininteger] = 1, [-1/0] = 1}, '' for k in pairs(t) do s = s .. k .. ' ' "
+		 "end "
+		 "return s end)()",
+		 NULL, "\"-inf -9223372036854775808 9223372036854775807 9.2233720368548e+18 inf \"",
+		 0},
+		{"(function() local s = '' for k, v in pairs(r) do s = s .. v r[k] = nil r.w = nil "
+		 "end return s .. tostring(next(r)) end)()",
+		 many, "\"13456789nil\"", 0},
+		{"{next({5}), next({b = 1, a = 2}), next(r, 'u')}", many, "[1,\"b\",\"i\",8]", 0},
+		{"(function() local a, b, s = {x = 1, y = 2}, {p = 1, q = 2}, '' "
+		 "for k in next, a do for l in next, b do s = s .. k .. l .. ' ' end end return s "
+		 "end)()",
+		 NULL, "\"xp xq yp yq \"", 0},
+		{"(function() local s = '' for k in pairs(json.decode('{\"b\":1,\"a\":2}')) do "
+		 "s = s .. k end return s end)()",
+		 NULL, "\"ba\"", 0},
+		{"(function() local s = 0 for i, v in pairs({10, 20, nil, 40}) do s = s + i * v "
+		 "end "
+		 "return s end)()",
+		 NULL, "210", 0},
+		{"(function() for k in pairs({[{}] = 1}) do end end)()", NULL,
+		 "keys that are a table have no order", ERR_SCRIPT},
+		{"next(r, 'none')", many, "a key that the table does not have", ERR_SCRIPT},
+		{"pairs(r.none)", many, "table expected, got nil", ERR_SCRIPT},
+		{"pairs(null)", NULL, "table expected, got null", ERR_SCRIPT},
+	};
+	(void)state;
+
+	script_cases_run(SCRIPT_VALUE, cases, ARRAY_LEN(cases));
+}
+
 static void pairs_have_keys_of_every_kind(void **state)
 {
 	/* emit(key, value), in the order of the calls. */
@@ -422,7 +475,7 @@ static void the_examples_of_the_page_hold(void **state)
 		count++;
 	}
 	fclose(page);
-	assert_int_equal(count, 17);
+	assert_int_equal(count, 18);
 }
 
 int main(void)
@@ -434,6 +487,7 @@ int main(void)
 		cmocka_unit_test(null_arrays_and_objects_are_told_apart),
 		cmocka_unit_test(members_come_in_the_order_of_the_source),
 		cmocka_unit_test(a_filter_is_true_or_not),
+		cmocka_unit_test(loops_over_tables_have_one_order),
 		cmocka_unit_test(pairs_have_keys_of_every_kind),
 		cmocka_unit_test(a_mistake_says_where_and_what),
 		cmocka_unit_test(all_names_are_told_at_once),

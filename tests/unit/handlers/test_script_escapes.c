@@ -206,6 +206,32 @@ static void the_library_counts_its_work(void **state)
 	RUN(cases);
 }
 
+static void loops_over_tables_count_their_work(void **state)
+{
+	/* The keys are put into order first, by code that no hook interrupts. */
+	static const struct escape cases[] = {
+		{"local t = {} for i = 1, 100000 do t['k' .. i] = i end while true do pairs(t) end",
+		 memory, ERR_LIMIT},
+		{"local t = {} for i = 1, 100000 do t[i / 7] = i end while true do next(t) end",
+		 memory, ERR_LIMIT},
+		{"local t = {} for i = 1, 100000 do t['k' .. i] = i end for k in pairs(t) do t[k] "
+		 "= nil "
+		 "end while true do next(t) end",
+		 memory, ERR_LIMIT},
+		{"local a, b = {}, {} for i = 1, 5000 do a['k' .. i] = i b['k' .. i] = i end "
+		 "for k in next, a do for l in next, b do end end",
+		 memory, ERR_LIMIT},
+		{"local t, p = {}, ('p'):rep(10000) for i = 1, 1000 do t[p .. i] = i end "
+		 "while true do for k in pairs(t) do break end end",
+		 memory, ERR_LIMIT},
+		{"pairs(setmetatable({}, {__pairs = function(t) return pairs(t) end}))",
+		 "C stack overflow", ERR_SCRIPT},
+	};
+	(void)state;
+
+	RUN(cases);
+}
+
 static void metatables_are_copied_when_set(void **state)
 {
 	/* What could be added later has no effect: no finalizer, no closing value. */
@@ -357,6 +383,7 @@ int main(void)
 		cmocka_unit_test(recursion_ends),
 		cmocka_unit_test(memory_ends),
 		cmocka_unit_test(the_library_counts_its_work),
+		cmocka_unit_test(loops_over_tables_count_their_work),
 		cmocka_unit_test(metatables_are_copied_when_set),
 		cmocka_unit_test(the_box_cannot_be_changed),
 		cmocka_unit_test(what_leads_out_is_not_there),
