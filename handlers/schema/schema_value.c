@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/record/walk.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,21 +63,15 @@ static struct digits digits_of(const char *text, size_t len)
 	return digits;
 }
 
-/* The text of a number; a computed one is written into `room`. */
+/* Of a number; a computed one is written into `room` first. */
 static struct digits value_digits(const struct value *value, char room[VALUE_DOUBLE_TEXT_MAX])
 {
-	struct buf text = BUF(VALUE_DOUBLE_TEXT_MAX - 1);
-	size_t len;
-
 	if (value->at)
 		return digits_of(value->at, value->len);
 	if (value->kind == VALUE_DOUBLE)
 		return digits_of(room, value_double_text(value->number, room));
-	if (value_print(value, &text) == 0)
-		memcpy(room, text.data, text.len);
-	len = text.len;
-	buf_done(&text);
-	return digits_of(room, len);
+	return digits_of(room,
+			 (size_t)snprintf(room, VALUE_DOUBLE_TEXT_MAX, "%" PRId64, value->integer));
 }
 
 static bool digits_same(struct digits a, struct digits b)
@@ -157,6 +152,7 @@ bool value_is_multiple(const struct value *value, double of)
 			whole = whole * 10 + (unsigned)(*at - '0');
 	}
 	/* Neither number of digits ends in a zero. */
+	assert(whole > 0);
 	if (digits.power < unit.power)
 		return false;
 	return digits_modulo(digits, digits.power - unit.power, whole) == 0;
