@@ -279,15 +279,15 @@ static int private_check(const char *path, const char *private_dir, struct err *
 	return rc;
 }
 
-/* "name=/path" */
+/* "name=path" */
 static int folder_map(struct files *files, const char *text, const char *private_dir,
 		      struct err *err)
 {
 	const char *path = strchr(text, '=');
 	struct file_root *root = &files->mapped[files->mapped_count];
 
-	if (!path || path == text || path[1] != '/')
-		return err_set(err, ERR_BAD_PARAMETER, "expected name=/path, found '%s'", text);
+	if (!path || path == text || path[1] == '\0')
+		return err_set(err, ERR_BAD_PARAMETER, "expected name=path, found '%s'", text);
 	if (memchr(text, '/', (size_t)(path - text)))
 		return err_set(err, ERR_BAD_PARAMETER, "'%s': a mapped folder's name has no '/'",
 			       text);

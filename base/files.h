@@ -33,7 +33,7 @@ struct stat;
 
 struct files_config {
 	const char *dir;	    /* of the tree; made when absent */
-	const char *const *folders; /* "name=/path" of mapped ones, NULL-ended; NULL: none */
+	const char *const *folders; /* "name=path" of mapped ones, NULL-ended; NULL: none */
 	const char *private_dir;    /* what no mapped folder may hold or stand in; NULL: nothing */
 	int64_t quota_bytes;	    /* of the tree, without mapped folders; 0: what the disk has */
 };

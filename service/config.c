@@ -64,7 +64,7 @@ static const struct setting settings[] = {
 	 "transfers under way at once, over all jobs", 1, 10000, NULL},
 	{"cache-max", KIND_SIZE, AT(cache_bytes_max), "1GB", "SIZE",
 	 "what pages that jobs want cached may take of the disk", 1 << 20, 1LL << 50, NULL},
-	{"files", KIND_LIST, AT(files), NULL, "NAME=/PATH",
+	{"files", KIND_LIST, AT(files), NULL, "NAME=PATH",
 	 "a folder that jobs and clients may read as files below NAME/; repeatable", 0, 0, NULL},
 	{"files-quota", KIND_SIZE, AT(files_quota_bytes), "0B", "SIZE",
 	 "what uploaded files may take of the disk; 0B: all but a floor", 0, 1LL << 50, NULL},

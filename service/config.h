@@ -40,7 +40,7 @@ struct config {
 	int64_t active_max, queued_max;
 	int64_t fetch_max;
 	int64_t cache_bytes_max;
-	struct config_list files; /* "name=/path" */
+	struct config_list files; /* "name=path" */
 	int64_t files_quota_bytes;
 	int64_t memory_bytes;
 	int64_t connections_max, connections_per_address_max, http_threads;

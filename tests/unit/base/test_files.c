@@ -497,8 +497,10 @@ static void a_wrong_mapping_is_refused_at_start(void **state)
 	struct place *place = *state;
 	char text[256];
 
-	assert_unmapped(place, "shared", "expected name=/path, found 'shared'");
-	assert_unmapped(place, "shared=map", "expected name=/path");
+	assert_unmapped(place, "shared", "expected name=path, found 'shared'");
+	assert_unmapped(place, "shared=", "expected name=path");
+	assert_unmapped(place, "=/tmp", "expected name=path");
+	assert_unmapped(place, "a=nowhere/at-all", "cannot open nowhere/at-all: No such file");
 	assert_unmapped(place, "a/b=/tmp", "'a/b=/tmp': a mapped folder's name has no '/'");
 	assert_unmapped(place, "..=/tmp", "'..' begins with a dot");
 	assert_unmapped(place, "a=/nowhere-at-all", "cannot open /nowhere-at-all: No such file");
