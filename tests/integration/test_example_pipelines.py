@@ -1,32 +1,62 @@
 # SPDX-License-Identifier: MIT
 """examples/pipelines gives what other tools give: expected/ is theirs (examples/pipelines/peers)."""
 import json
+import os
 import pathlib
 
 import pytest
+from daemon import Daemon
 
-PIPELINES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "pipelines"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
+PIPELINES = EXAMPLES / "pipelines"
 NAMES = sorted(path.stem for path in PIPELINES.glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    """A daemon to which examples/data is data/, by a relative path as in the readme."""
+    with Daemon(tmp_path_factory.mktemp("daemon"), "--files",
+                f"data={os.path.relpath(EXAMPLES / 'data')}") as daemon:
+        yield daemon.client
 
 
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_example_gives_what_its_peer_gives(start_daemon, name):
-    """The same members in the same order; jq writes 43.0 as 43."""
-    daemon = start_daemon("--files", f"data={PIPELINES / 'data'}")
-    answer = daemon.client.post("/v1/jobs?wait=30s", (PIPELINES / f"{name}.json").read_text())
+def run(jobs, name):
+    answer = jobs.post("/v1/jobs?wait=30s", (PIPELINES / f"{name}.json").read_text())
     assert answer.status == 200, answer
     job = answer.json()
     assert job["state"] == "completed" and job["summary"]["adds_up"], job
-    assert [list(item.items()) for item in daemon.client.results(job["id"])] == [
-        list(item.items()) for item in lines(PIPELINES / "expected" / f"{name}.ndjson")]
+    return job
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_gives_what_its_peer_gives(jobs, name):
+    """The same members in the same order; jq writes 43.0 as 43.  CSV byte for byte."""
+    job = run(jobs, name)
+    table = PIPELINES / "expected" / f"{name}.csv"
+    if table.exists():
+        columns = table.read_text().splitlines()[0]
+        answer = jobs.get(f"/v1/jobs/{job['id']}/results?format=csv&columns={columns}")
+        assert answer.body == table.read_bytes()
+    else:
+        assert [list(item.items()) for item in jobs.results(job["id"])] == [
+            list(item.items()) for item in lines(PIPELINES / "expected" / f"{name}.ndjson")]
+
+
+def test_what_is_quarantined_is_listed_with_its_line(jobs):
+    """By hand, from the file: what is wrong with six shipments."""
+    job = run(jobs, "quarantine")
+    errors = jobs.get(f"/v1/jobs/{job['id']}/errors").lines()
+    assert [(error["line"], error["error"]["detail"].split(":")[0]) for error in errors] == [
+        (6, "/id"), (14, "/lines/0/quantity"), (22, "/id"), (30, "/email"), (38, "/email"),
+        (46, "/id")]
 
 
 def test_every_example_is_named_in_the_readme():
     """A file that nobody mentions is a file that nobody finds."""
-    readme = (PIPELINES.parent / "README.md").read_text()
+    readme = (EXAMPLES / "README.md").read_text()
     for name in NAMES:
         assert f"`{name}.json`" in readme
