@@ -27,7 +27,8 @@ struct linking {
 	struct mistakes *mistakes;
 	struct link *links;
 	size_t count, room;
-	bool targeted[PIPELINE_STAGES_MAX]; /* a branch or a tee leads there */
+	bool targeted[PIPELINE_STAGES_MAX];	     /* a branch or a tee leads there */
+	bool linked[INPUT + 1][PIPELINE_STAGES_MAX]; /* from, to */
 };
 
 /* ---- 1. links ---- */
@@ -37,6 +38,7 @@ static void link_add(struct linking *linking, unsigned from, unsigned to, unsign
 	if (linking->count < linking->room)
 		linking->links[linking->count] = (struct link){from, to, arm};
 	linking->count++;
+	linking->linked[from][to] = true;
 }
 
 /* A stage's number by its name; -1 and a mistake. */
@@ -62,23 +64,27 @@ static int named_stage(struct linking *linking, const char *name, const char *po
 	return -1;
 }
 
-/* One name of `from` or `merge`. */
+/* One name of `from` or `merge`.  That of a branch or tee which leads here says nothing new. */
 static void source_link(struct linking *linking, unsigned to, const char *name, const char *pointer)
 {
-	int from;
+	bool is_input = strcmp(name, input_name) == 0;
+	int from = is_input ? INPUT : named_stage(linking, name, pointer);
+	unsigned flags;
 
-	if (strcmp(name, input_name) == 0) {
-		link_add(linking, INPUT, to, 0);
-		return;
-	}
-	from = named_stage(linking, name, pointer);
 	if (from < 0)
 		return;
-	if (linking->plan->stages[from]->kind->flags & STAGE_ROUTES)
+	flags = is_input ? 0 : linking->plan->stages[from]->kind->flags;
+	if (linking->linked[from][to]) {
+		if (!(flags & (STAGE_ROUTES | STAGE_COPIES)))
+			mistake_add(linking->mistakes, pointer, "conflict",
+				    "'%s' is named already: its records would come twice", name);
+		return;
+	}
+	if (flags & STAGE_ROUTES)
 		mistake_add(linking->mistakes, pointer, "no-output",
 			    "'%s' leads its records to the stages that it names, and nowhere else",
 			    name);
-	else if (linking->plan->stages[from]->kind->flags & STAGE_ENDS)
+	else if (flags & STAGE_ENDS)
 		mistake_add(linking->mistakes, pointer, "no-output",
 			    "'%s' ends its records: it gives none", name);
 	else

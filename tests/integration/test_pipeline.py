@@ -73,6 +73,14 @@ def test_errors_are_skipped_or_replaced(jobs):
     assert jobs.results(job["id"]) == [{"id": 3, "why": "division by zero"}]
 
 
+def test_a_stage_may_name_the_branch_or_tee_that_leads_to_it(jobs):
+    """Said twice, it is still the same records, once."""
+    for verb in ({"branch": [{"to": "x"}]}, {"tee": ["x"]}):
+        job = jobs.run("pipeline", pipeline({"name": "b", **verb},
+                                            {"name": "x", "from": "b", "select": ["id"]}))
+        assert jobs.results(job["id"]) == [{"id": 1}, {"id": 2}, {"id": 3}, {}, {"id": 5}]
+
+
 def test_a_files_records_come_in_order(jobs):
     """30,000 records in parts of 16 KiB, on two lanes, as one lane would give them."""
     lines = b"".join(b'{"n":%d}\n' % n for n in range(30000))

@@ -105,6 +105,24 @@ static void every_record_ends_somewhere(void **state)
 			"or end it with a sink; only the last stage gives the results]\n");
 }
 
+static void records_come_once(void **state)
+{
+	/* A source that is named twice, in from and in merge; a branch that leads elsewhere. */
+	(void)state;
+	assert_mistakes("[{\"name\":\"a\",\"limit\":1},{\"from\":[\"a\",\"a\"],\"limit\":1}]",
+			"/spec/stages/1/from/1 conflict: 'a' is named already: its records would "
+			"come twice\n");
+	assert_mistakes("[{\"from\":\"input\",\"merge\":[\"input\"]}]",
+			"/spec/stages/0/merge/0 conflict: 'input' is named already: its records "
+			"would come twice\n");
+	assert_mistakes("[{\"name\":\"b\",\"branch\":[{\"to\":\"x\"}]},"
+			"{\"name\":\"x\",\"from\":\"b\",\"limit\":1},{\"from\":\"b\",\"limit\":1}]",
+			"/spec/stages/2/from no-output: 'b' leads its records to the stages that "
+			"it names, and nowhere else\n"
+			"/spec/stages/1 no-end: nobody takes what 'x' gives [name it in a merge, "
+			"or end it with a sink; only the last stage gives the results]\n");
+}
+
 static void what_is_not_built_yet_says_so(void **state)
 {
 	/* Of the contract, but refused. */
@@ -121,6 +139,7 @@ int main(void)
 		cmocka_unit_test(names_are_known_and_unique),
 		cmocka_unit_test(records_come_from_the_input_and_do_not_go_round),
 		cmocka_unit_test(every_record_ends_somewhere),
+		cmocka_unit_test(records_come_once),
 		cmocka_unit_test(what_is_not_built_yet_says_so),
 	};
 
