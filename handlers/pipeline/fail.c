@@ -30,6 +30,9 @@ static int failed_add(struct pipe_lane *lane, const struct failed_row *failed, s
 /* Where the row that a record comes from begins; -1: a barrier made it. */
 static int64_t offset_of(const struct pipe_lane *lane, const struct bundle *bundle, uint32_t row)
 {
+	if (bundle == &lane->bundles[0] && lane->pipeline->doing == DOING_INPUT &&
+	    lane->pipeline->rehearsal)
+		return bundle->records[row].order;
 	if (bundle != &lane->bundles[0] || bundle->base == 0)
 		return -1;
 	return row_offset(&lane->rows, bundle->records[row].order);

@@ -377,8 +377,9 @@ bool graph_plan(struct plan *plan, struct mistakes *mistakes)
 		return false;
 	links_make(&linking);
 	if (linking.count > linking.room) {
-		mistake_add(mistakes, "/spec/stages", err_name(ERR_LIMIT),
-			    "more than %zu links between stages", linking.room);
+		mistake_add(mistakes, mistakes_pointer(mistakes, plan->root, "stages"),
+			    err_name(ERR_LIMIT), "more than %zu links between stages",
+			    linking.room);
 		return false;
 	}
 	if (!takers_make(&linking) || !stretches_make(plan))

@@ -173,7 +173,8 @@ static int stage_run(struct stage_lane *at, struct bundle *bundle, struct err *e
 
 	if (stage->renew && rows_renew(at, bundle, &at->in, err))
 		return -1;
-	if (stage->kind->run && stage->kind->run(at, bundle, &at->in, err))
+	if (stage->kind->run && !(stage->kind->completion && at->lane->pipeline->rehearsal) &&
+	    stage->kind->run(at, bundle, &at->in, err))
 		return -1;
 	failed = at->counts[COUNT_FAILED] - failed;
 	at->counts[COUNT_IN] += (int64_t)came;
@@ -259,7 +260,9 @@ enum run_answer lane_push(struct pipe_lane *lane, struct bundle *bundle, struct 
 
 		if ((at->in.count == 0 && at->held == 0) || at->stage->takes != bundle->stretch)
 			continue;
-		if (stage_run(at, bundle, err) || stage_hand_on(at, bundle, err))
+		if (stage_run(at, bundle, err) ||
+		    (lane->pipeline->rehearsal && rehearsal_watch(at, bundle, err)) ||
+		    stage_hand_on(at, bundle, err))
 			return RUN_ERROR;
 		if (at->held > 0 && !lane->waits)
 			lane->waits = at;

@@ -8,7 +8,8 @@ static void script_says(void *to, const char *text, size_t len)
 {
 	const struct pipe_lane *lane = to;
 
-	run_log(lane->pipeline->run, LOG_INFO, "%.*s", (int)len, text);
+	if (lane->pipeline->run)
+		run_log(lane->pipeline->run, LOG_INFO, "%.*s", (int)len, text);
 }
 
 /* While the run is opened: lanes come one after the other. */

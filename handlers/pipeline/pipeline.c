@@ -18,9 +18,8 @@
 
 enum { SMALL_BYTES = 256 * 1024 }; /* an input that one lane reads while a second one wakes up */
 
-static void pipeline_close(void *state)
+void pipeline_free(struct pipeline *pipeline)
 {
-	struct pipeline *pipeline = state;
 	const struct plan *plan = pipeline->plan;
 
 	for (unsigned i = 0; pipeline->lanes && i < pipeline->lanes_kept; i++)
@@ -128,7 +127,7 @@ static int pipeline_open(struct run *run, const struct plan *plan, void **ret_st
 		run_ordered(run);
 	if (input_open(run, plan->input, &plan->stretches[0].fields, plan->chunk_bytes,
 		       &pipeline->input, err)) {
-		pipeline_close(pipeline);
+		pipeline_free(pipeline);
 		return -1;
 	}
 	pipeline->small = is_small(pipeline->input);
@@ -136,7 +135,7 @@ static int pipeline_open(struct run *run, const struct plan *plan, void **ret_st
 	if ((plan->barriers_count > 0 && !pipeline->small &&
 	     run_scratch(run, &pipeline->dir, err)) ||
 	    lanes_open(run, pipeline, err)) {
-		pipeline_close(pipeline);
+		pipeline_free(pipeline);
 		return -1;
 	}
 	*ret_state = pipeline;
@@ -187,6 +186,11 @@ static enum step pipeline_step(struct run *run, void *state, unsigned phase, uns
 	}
 }
 
+static void pipeline_close(void *state)
+{
+	pipeline_free(state);
+}
+
 const struct handler pipeline_handler = {
 	.name = "pipeline",
 	.summary = "Takes records through stages: filters, changes, groups, sorts, writes them",
@@ -197,4 +201,7 @@ const struct handler pipeline_handler = {
 	.phase = pipeline_phase,
 	.step = pipeline_step,
 	.close = pipeline_close,
+	.preview_params = pipeline_preview_params,
+	.preview_plan = pipeline_preview_plan,
+	.preview = pipeline_preview,
 };

@@ -6,6 +6,7 @@
  *   lane.c       one lane: claims portions, pushes bundles through the stages, emits
  *   give.c       a barrier gives what it has gathered, in a phase of its own
  *   progress.c   what each stage is doing, while it does
+ *   rehearse.c   all of it on a few records, without a job; trial.c tests and previews
  *   account.c    what each stage took, passed on, filtered, failed: the summary
  *   stretch.h bundle.h overlay.c    records on their way
  *   stages.c stage_*.c              the verbs
@@ -46,12 +47,14 @@ struct plan {
 	unsigned stretches_count;
 	struct stage **barriers; /* and what has something left at the end: in the order of turns */
 	unsigned barriers_count;
-	bool one_lane;	    /* some stage before the first barrier wants records in order */
-	bool in_order;	    /* results of the first phase come in the order of the input */
-	bool has_state;	    /* stages of the first phase keep something beyond a part */
-	unsigned places;    /* lanes that all have a worker of each stage that waits; 0: any */
-	bool saves_parts;   /* results of a part in hand may be shown: all state is in its lane */
-	struct stage *last; /* which gives the results; NULL: the input does */
+	bool one_lane;	  /* some stage before the first barrier wants records in order */
+	bool in_order;	  /* results of the first phase come in the order of the input */
+	bool has_state;	  /* stages of the first phase keep something beyond a part */
+	unsigned places;  /* lanes that all have a worker of each stage that waits; 0: any */
+	bool saves_parts; /* results of a part in hand may be shown: all state is in its lane */
+	const struct json *sample; /* of a preview: its records */
+	struct stage *last;	   /* which gives the results; NULL: the input does */
+	const char *root;	   /* the pointer of the spec */
 };
 
 extern const struct param pipeline_params[];
@@ -136,7 +139,8 @@ struct pipeline {
 	struct buf context;	 /* what scripts see as ctx; empty until one is loaded */
 	uint64_t seed;		 /* of hashes, the same in all attempts */
 	int64_t opened_us;
-	struct progress *progress; /* progress.c */
+	struct progress *progress;   /* progress.c */
+	struct rehearsal *rehearsal; /* there is no run: rehearse.c; else NULL */
 };
 
 /* Completions of a stage have its turn above so many bits of their own. */
@@ -200,7 +204,22 @@ int barrier_gather(struct pipeline *pipeline, unsigned barrier, unsigned *ret_la
 		   struct err *err);
 enum step barrier_unit_step(struct pipeline *pipeline, unsigned barrier, struct err *err);
 bool give_is_part(const struct part *part);
+int barrier_give(struct pipe_lane *lane, const struct stage *stage, struct err *err); /* 1: more */
 enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct err *err);
+
+/* pipeline.c */
+void pipeline_free(struct pipeline *pipeline);
+
+/* rehearse.c: what a stage gives, and what a barrier does. */
+int rehearsal_watch(struct stage_lane *at, struct bundle *bundle, struct err *err);
+void rehearsal_watch_given(struct stage_lane *at, const char *text, size_t len);
+
+/* trial.c */
+void tests_run(const struct plan *plan, const struct json *tests, struct mistakes *mistakes);
+extern const struct param pipeline_preview_params[];
+int pipeline_preview_plan(const struct json *body, struct planner *planner, struct plan **ret_plan);
+int pipeline_preview(const struct plan *plan, const struct fetch_result *sample,
+		     struct json_out *out, struct err *err);
 
 /* progress.c */
 int progress_open(struct pipeline *pipeline, struct err *err);

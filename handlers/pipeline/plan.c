@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_BYTES_MAX = 64 * 1024 * 1024 };
+enum { PLAN_BYTES_MAX = 64 * 1024 * 1024, TESTS_MAX = 100, TEST_RECORDS_MAX = 1000 };
 
 static const char *const on_errors[] = {"fail", "skip", "dead_letter", NULL};
 
@@ -20,6 +20,24 @@ static const char *const on_errors[] = {"fail", "skip", "dead_letter", NULL};
 static const struct param stage_element[] = {
 	{.kind = PARAM_OBJECT, .members = stage_params, .by_plan = true,
 	 .summary = "One verb, and how it is done"},
+	{0},
+};
+
+static const struct param record_element[] = {
+	{.kind = PARAM_ANY, .summary = "A record: any JSON value"},
+	{0},
+};
+
+static const struct param test_params[] = {
+	{.name = "input", .kind = PARAM_ARRAY, .members = record_element, .required = true,
+	 .max = TEST_RECORDS_MAX, .summary = "The records that come in"},
+	{.name = "expect", .kind = PARAM_ARRAY, .members = record_element, .required = true,
+	 .max = TEST_RECORDS_MAX, .summary = "The results, in order"},
+	{0},
+};
+
+static const struct param test_element[] = {
+	{.kind = PARAM_OBJECT, .members = test_params, .summary = "Records, and what becomes of them"},
 	{0},
 };
 
@@ -37,7 +55,16 @@ const struct param pipeline_params[] = {
 	{.name = "memory", .kind = PARAM_SIZE, .min = 1024 * 1024, .max = 1024.0 * 1024 * 1024 * 1024,
 	 .preset = "\"256MB\"", .summary = "What reduce and sort may hold before they go to disk"},
 	{.name = "output", .kind = PARAM_LATER, .summary = "A named file for the results"},
-	{.name = "tests", .kind = PARAM_LATER, .summary = "Records, and what is to become of them"},
+	{.name = "tests", .kind = PARAM_ARRAY, .members = test_element, .max = TESTS_MAX,
+	 .summary = "Tried at submit: one that comes out otherwise is a mistake of the spec"},
+	{0},
+};
+
+const struct param pipeline_preview_params[] = {
+	{.name = "items", .kind = PARAM_ARRAY, .members = record_element, .required = true,
+	 .max = TEST_RECORDS_MAX, .summary = "The records"},
+	{.name = "stages", .kind = PARAM_ARRAY, .members = stage_element, .required = true,
+	 .max = PIPELINE_STAGES_MAX, .summary = "As in the spec of a job"},
 	{0},
 };
 /* clang-format on */
@@ -109,7 +136,7 @@ static bool stage_read(struct plan *plan, const struct json *json, struct mistak
 	stage->name = spec_text(json, "name", NULL);
 	if (!stage->named)
 		stage->name = arena_printf(&plan->arena, "stages[%u]", number);
-	stage->pointer = arena_printf(&plan->arena, "/spec/stages/%u", number);
+	stage->pointer = arena_printf(&plan->arena, "%s/stages/%u", plan->root, number);
 	if (!stage->name || !stage->pointer)
 		return false;
 	stage->well_formed =
@@ -300,26 +327,61 @@ static bool links_plan(struct plan *plan, struct mistakes *mistakes)
 	return ordered;
 }
 
-int pipeline_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)
+static struct plan *plan_new(const char *root)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
-	struct mistakes *mistakes = planner->mistakes;
+
+	if (!plan)
+		return NULL;
+	arena_init(&plan->arena, PLAN_BYTES_MAX);
+	plan->root = root;
+	plan->memory_bytes = PIPELINE_MEMORY_BYTES;
+	return plan;
+}
+
+/* The stages; 0, or -1: mistakes were added, or there is no memory. */
+static int plan_stages(struct plan *plan, const struct json *spec, struct planner *planner)
+{
+	if (!stages_read(plan, json_get(spec, "stages"), planner->mistakes))
+		return -1;
+	if (links_plan(plan, planner->mistakes))
+		stages_plan(plan, planner);
+	return planner->mistakes->count == 0 && runs_make(plan, spec_bool(spec, "ordered", true))
+		       ? 0
+		       : -1;
+}
+
+int pipeline_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)
+{
+	struct plan *plan = plan_new("/spec");
 
 	if (!plan)
 		return -1;
-	arena_init(&plan->arena, PLAN_BYTES_MAX);
 	plan->chunk_bytes = spec_size(spec, "chunk_size", 0);
 	plan->workers = (unsigned)spec_int(spec, "workers", 0);
-	plan->memory_bytes = spec_size(spec, "memory", PIPELINE_MEMORY_BYTES);
+	plan->memory_bytes = spec_size(spec, "memory", plan->memory_bytes);
 	plan->input = input_plan_new(json_get(spec, "input"), "/spec/input", planner);
-	if (stages_read(plan, json_get(spec, "stages"), mistakes)) {
-		if (links_plan(plan, mistakes))
-			stages_plan(plan, planner);
-		if (mistakes->count == 0 && plan->input &&
-		    runs_make(plan, spec_bool(spec, "ordered", true))) {
+	if (plan_stages(plan, spec, planner) == 0 && plan->input) {
+		tests_run(plan, json_get(spec, "tests"), planner->mistakes);
+		if (planner->mistakes->count == 0) {
 			*ret_plan = plan;
 			return 0;
 		}
+	}
+	pipeline_plan_free(plan);
+	return -1;
+}
+
+int pipeline_preview_plan(const struct json *body, struct planner *planner, struct plan **ret_plan)
+{
+	struct plan *plan = plan_new("");
+
+	if (!plan)
+		return -1;
+	plan->sample = json_get(body, "items");
+	if (plan_stages(plan, body, planner) == 0) {
+		*ret_plan = plan;
+		return 0;
 	}
 	pipeline_plan_free(plan);
 	return -1;

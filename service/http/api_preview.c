@@ -114,7 +114,7 @@ static void trial_start(struct request *request, struct trial *trial)
 		.on_open = HOSTS_FAIL,
 		.retry = {.attempts_max = 1},
 	};
-	bool pasted = json_get(trial->body, "html") != NULL;
+	bool pasted = json_get(trial->body, "html") || !fetch.url;
 
 	trial->desk = api_of(request)->desk;
 	trial->work.run = trial_run;
