@@ -208,6 +208,17 @@ void bodies_drop(struct store *store, const char *folder)
 		results_sweep(store);
 }
 
+/* What its attempts kept to go on from (DIR/scratch/<job>) goes the same way. */
+void scratch_drop(struct store *store, const char *folder)
+{
+	char path[RESULTS_PATH_MAX], under[FILE_NAME_MAX];
+
+	snprintf(under, sizeof(under), "%sscratch-%s", gone, folder);
+	if (snprintf(path, sizeof(path), "%s/scratch/%s", store->dir, folder) < (int)sizeof(path) &&
+	    renameat(AT_FDCWD, path, store->bodies_fd, under) == 0)
+		results_sweep(store);
+}
+
 static DIR *folder_list(int at, const char *name)
 {
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -265,6 +265,7 @@ void results_unlink(struct store *store, const struct id *id)
 		unlink(path);
 	id_format(id, folder);
 	bodies_drop(store, folder);
+	scratch_drop(store, folder);
 }
 
 static int write_at(int fd, const char *bytes, size_t len, int64_t offset, struct err *err)

@@ -246,6 +246,7 @@ int bodies_open(struct store *store, struct err *err);
 bool body_name_is_good(const char *name);
 int bodies_sync(struct store *store, struct err *err);	   /* results thread: all that were put */
 void bodies_drop(struct store *store, const char *folder); /* a job's, by its id */
+void scratch_drop(struct store *store, const char *folder);
 bool bodies_sweep(struct store *store); /* results thread: removes some; true: there may be more */
 
 /* ---- opening ---- */

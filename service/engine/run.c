@@ -317,6 +317,17 @@ static void finish_fill(struct run *run, enum run_end end)
 	finish->move = end == RUN_COMPLETED ? JOB_MOVE_COMPLETE : JOB_MOVE_YIELD;
 }
 
+/* Nothing of it can be done again. */
+static bool run_is_whole(struct run *run)
+{
+	bool whole;
+
+	lock_take(&run->lock);
+	whole = run->items_failed == 0;
+	lock_drop(&run->lock);
+	return whole;
+}
+
 /* The last worker in the run; nothing is under way. */
 static void run_close(struct run *run)
 {
@@ -332,8 +343,9 @@ static void run_close(struct run *run)
 		run_tail_show(run);
 	if (end != RUN_CANCELLED)
 		finish_fill(run, end);
-	run_scratch_drop(run, end == RUN_CANCELLED || run->finish_op.move == JOB_MOVE_COMPLETE ||
-				      run->finish_op.move == JOB_MOVE_FAIL);
+	/* Whatever may be retried goes on from there: then it goes with the job. */
+	run_scratch_drop(run, run->finish_op.move == JOB_MOVE_COMPLETE && end != RUN_CANCELLED &&
+				      run_is_whole(run));
 	task_free(run->task);
 	run->task = NULL;
 	if (engine_ending(run)) {

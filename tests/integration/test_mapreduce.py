@@ -6,8 +6,10 @@ import math
 import random
 import statistics
 import struct
+import time
 
 import pytest
+from client import PATIENCE_S
 
 
 def answer(job):
@@ -377,6 +379,30 @@ def test_items_are_made_again_with_the_chunks_that_failed(jobs):
     assert jobs.post(f"/v1/jobs/{job['id']}/retry?items=failed").status == 200
     job = jobs.ended(job["id"])
     assert job["state"] == "completed" and jobs.results(job["id"]) == words
+
+
+def test_what_was_sealed_in_files_is_there_for_a_retry(start_daemon):
+    """More groups than a checkpoint holds: their files stay with the job until it is deleted."""
+    daemon = start_daemon()
+    jobs = daemon.client
+    good = put(jobs, "many.txt", " ".join(f"w{n}" for n in range(50000)))
+    broken = put(jobs, "broken.gz", gzip.compress(b"c d\n" * 50000)[:-50])
+    job = jobs.run("mapreduce", {"input": {"files": [good, broken], "format": "lines"},
+                                 "map": {"builtin": "word_count"}, "on_error": "skip"})
+    assert job["counts"] == {"items": 50000, "failed": 2}
+    folder = daemon.data / "scratch" / job["id"]
+    assert any(folder.iterdir())
+    assert jobs.post(f"/v1/jobs/{job['id']}/retry?items=failed").status == 200
+    job = jobs.ended(job["id"])
+    assert job["state"] == "completed" and job["summary"]["value"] == 50000
+    assert jobs.ask("DELETE", f"/v1/jobs/{job['id']}").status == 204
+    end = time.monotonic() + PATIENCE_S
+    while folder.exists():
+        assert time.monotonic() < end, "the folder is still there"
+        time.sleep(0.01)
+    clean = jobs.run("mapreduce", {"input": {"file": good, "format": "lines"},
+                                   "map": {"builtin": "word_count"}})
+    assert not (daemon.data / "scratch" / clean["id"]).exists()
 
 
 def test_a_killed_job_over_files_gives_the_same_bytes(start_daemon):
