@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The specs in examples/jobs do what examples/README.md says of them."""
 import json
-import math
 import pathlib
-import statistics
 
 import pytest
 from origin import page, status
@@ -57,47 +55,6 @@ def test_flaky_completes_after_failed_attempts(jobs):
     attempts = jobs.attempts(job["id"])
     assert job["state"] == "completed" and len(attempts) > 1
     assert [attempt["state"] for attempt in attempts[:-1]] == ["failed"] * (len(attempts) - 1)
-
-
-@pytest.mark.parametrize("name, value", [
-    ("squares", 333383335000),  # n(n + 1)(2n + 1)/6
-    ("primes", 1229),           # OEIS A006880
-])
-def test_ranges_have_the_values_of_textbooks(jobs, name, value):
-    """Exact, and in one step."""
-    assert run(jobs, example(name))["summary"]["value"] == value
-
-
-def test_statistics_are_true_and_those_of_parts_are_not(jobs):
-    """Python's statistics; a mean of medians and a largest deviation are beside the truth."""
-    numbers = example("statistics")["spec"]["input"]["items"]
-    parts = [item["x"] for item in example("approximations")["spec"]["input"]["items"]]
-    assert numbers == parts
-    whole = run(jobs, example("statistics"))["summary"]
-    assert whole["median"] == statistics.median(numbers)
-    assert math.isclose(whole["stddev"], statistics.stdev(numbers), rel_tol=1e-15)
-    of_parts = jobs.results(run(jobs, example("approximations"))["id"])
-    for part in of_parts:
-        some = numbers[50 * part["part"]:50 * part["part"] + 50]
-        assert part["median"] == statistics.median(some)
-        assert math.isclose(part["stddev"], statistics.stdev(some), rel_tol=1e-15)
-    assert statistics.mean(part["median"] for part in of_parts) != whole["median"]
-    assert max(part["stddev"] for part in of_parts) > whole["stddev"]
-
-
-def test_a_matrix_product_is_that_of_the_definition(jobs):
-    """Rows times columns, in integers; in the order of the rows."""
-    spec = example("matrix")["spec"]
-    left, right = spec["input"]["items"], spec["map"]["by"]
-    wanted = [[sum(a * b for a, b in zip(row, column)) for column in zip(*right)] for row in left]
-    assert jobs.results(run(jobs, example("matrix"))["id"]) == wanted
-
-
-def test_words_are_emitted_and_counted(jobs):
-    """By hand: "to" three times, "be" and "the" twice."""
-    found = jobs.results(run(jobs, example("words"))["id"])
-    assert found == [{"key": "to", "value": 3}, {"key": "be", "value": 2},
-                     {"key": "the", "value": 2}]
 
 
 def test_nightly_is_scheduled_once(jobs):
