@@ -12,8 +12,16 @@
  * largest, 2^64 times, and a sign. */
 const struct exact_shape exact_shapes[EXACT_POWER_MAX + 1] = {
 	[1] = {.power = 1, .limbs = 2, .base = SUM_BASE, .wide_limbs = 35, .wide_base = -17 * 64},
-	[2] = {.power = 2, .limbs = 4, .base = -160, .wide_limbs = 69, .wide_base = -34 * 64},
-	[3] = {.power = 3, .limbs = 6, .base = -240, .wide_limbs = 102, .wide_base = -51 * 64},
+	[2] = {.power = 2,
+	       .limbs = 4,
+	       .base = SQUARES_BASE,
+	       .wide_limbs = 69,
+	       .wide_base = -34 * 64},
+	[3] = {.power = 3,
+	       .limbs = 6,
+	       .base = CUBES_BASE,
+	       .wide_limbs = 102,
+	       .wide_base = -51 * 64},
 };
 
 struct term {
@@ -201,26 +209,6 @@ static int state_add(const struct exact_shape *shape, uint64_t *state, const str
 	return limbs_add(&limbs, term) ? 0 : -1;
 }
 
-/* factor^power in words; their number. */
-static unsigned power_words(uint64_t factor, unsigned power, uint64_t words[EXACT_POWER_MAX])
-{
-	uint128 square = (uint128)factor * factor, low, high;
-
-	words[0] = factor;
-	if (power == 1)
-		return 1;
-	words[0] = (uint64_t)square;
-	words[1] = (uint64_t)(square >> 64);
-	if (power == 2)
-		return 2;
-	low = (uint128)words[0] * factor;
-	high = (uint128)words[1] * factor + (uint64_t)(low >> 64);
-	words[0] = (uint64_t)low;
-	words[1] = (uint64_t)high;
-	words[2] = (uint64_t)(high >> 64);
-	return 3;
-}
-
 int exact_add_double(const struct exact_shape *shape, uint64_t *state, double number)
 {
 	uint64_t bits, mantissa, words[EXACT_POWER_MAX];
@@ -234,8 +222,9 @@ int exact_add_double(const struct exact_shape *shape, uint64_t *state, double nu
 		mantissa |= UINT64_C(1) << 52;
 	else
 		exponent = 1;
+	exact_power(mantissa, shape->power, words);
 	term = (struct term){.words = words,
-			     .count = power_words(mantissa, shape->power, words),
+			     .count = shape->power,
 			     .exponent = (exponent - 1075) * (int)shape->power,
 			     .negative = bits >> 63 && shape->power != 2};
 	return state_add(shape, state, &term);
@@ -246,10 +235,11 @@ int exact_add_int(const struct exact_shape *shape, uint64_t *state, int64_t inte
 	uint64_t words[EXACT_POWER_MAX];
 	uint64_t magnitude = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
 	struct term term = {.words = words,
-			    .count = power_words(magnitude, shape->power, words),
+			    .count = shape->power,
 			    .negative = integer < 0 && shape->power != 2,
 			    .whole = true};
 
+	exact_power(magnitude, shape->power, words);
 	return state_add(shape, state, &term);
 }
 

@@ -117,4 +117,80 @@ static inline int sum_add_int(uint64_t *state, int64_t integer)
 	return 0;
 }
 
+/* ---- higher powers, the same ---- */
+
+enum { SQUARES_BASE = -160, CUBES_BASE = -240 };
+
+/* base^power in power words. */
+static inline void exact_power(uint64_t base, unsigned power, uint64_t *words)
+{
+	uint128 square = (uint128)base * base, low, high;
+
+	words[0] = power == 1 ? base : (uint64_t)square;
+	if (power == 1)
+		return;
+	words[1] = (uint64_t)(square >> 64);
+	if (power == 2)
+		return;
+	low = (uint128)words[0] * base;
+	high = (uint128)words[1] * base + (uint64_t)(low >> 64);
+	words[0] = (uint64_t)low;
+	words[1] = (uint64_t)high;
+	words[2] = (uint64_t)(high >> 64);
+}
+
+/* Adds base^power, moved up by `shift` bits, to the 2 * power limbs of a sum: with `power` a
+ * constant and any sign and place without a branch.  `base` is below 2^53, or `shift` 0.  False:
+ * it might not fit. */
+static inline bool power_add_quick(uint64_t *state, unsigned power, uint64_t base, unsigned shift,
+				   bool negative)
+{
+	const unsigned limbs = 2 * power, low = shift % 64;
+	uint64_t words[EXACT_POWER_MAX], term[2 * EXACT_POWER_MAX] = {0}, below = 0;
+	uint64_t turn = -(uint64_t)negative, top = state[limbs - 1];
+	uint64_t *at = term + shift / 64;
+	uint128 carry = negative;
+
+	if (shift >= power * 64 || (int64_t)(top ^ top << 1) < 0)
+		return false;
+	exact_power(base, power, words);
+	for (unsigned i = 0; i < power; i++) {
+		at[i] = words[i] << low | below;
+		below = words[i] >> 1 >> (63 - low);
+	}
+	at[power] = below;
+	for (unsigned i = 0; i < limbs; i++) {
+		carry += (uint128)state[i] + (term[i] ^ turn);
+		state[i] = (uint64_t)carry;
+		carry >>= 64;
+	}
+	return true;
+}
+
+static inline int power_add_double(uint64_t *state, unsigned power, double number)
+{
+	const int base = power == 2 ? SQUARES_BASE : CUBES_BASE;
+	uint64_t bits;
+	int exponent;
+
+	memcpy(&bits, &number, sizeof(bits));
+	exponent = (int)(bits >> 52 & 0x7ff);
+	if (state[2 * power] == EXACT_WINDOW && exponent > 0 &&
+	    power_add_quick(state, power, (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52,
+			    (unsigned)((exponent - 1075) * (int)power - base),
+			    bits >> 63 && power != 2))
+		return 0;
+	return exact_add_double(&exact_shapes[power], state, number);
+}
+
+static inline int power_add_int(uint64_t *state, unsigned power, int64_t integer)
+{
+	uint64_t magnitude = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
+
+	if (state[2 * power] == EXACT_INTEGERS &&
+	    power_add_quick(state, power, magnitude, 0, integer < 0 && power != 2))
+		return 0;
+	return exact_add_int(&exact_shapes[power], state, integer);
+}
+
 #endif

@@ -94,17 +94,18 @@ static int sum_add(const struct state_plan *plan, const struct state_rows *rows)
 	return sum_mixed_add(plan, rows);
 }
 
-static int power_add(const struct exact_shape *shape, const struct state_plan *plan,
-		     const struct state_rows *rows)
+/* Called with a constant power. */
+static inline int power_add(unsigned power, const struct state_plan *plan,
+			    const struct state_rows *rows)
 {
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct value *value = rows->column->at[i];
 		uint64_t *state = state_at(plan, rows, i);
 
 		if (value->kind == VALUE_INT
-			    ? exact_add_int(shape, state, value->integer)
+			    ? power_add_int(state, power, value->integer)
 			    : value->kind == VALUE_DOUBLE &&
-				      exact_add_double(shape, state, value->number))
+				      power_add_double(state, power, value->number))
 			return -1;
 	}
 	return 0;
@@ -143,12 +144,12 @@ static int power_add(const struct exact_shape *shape, const struct state_plan *p
 
 static int squares_add(const struct state_plan *plan, const struct state_rows *rows)
 {
-	return power_add(&exact_shapes[2], plan, rows);
+	return power_add(2, plan, rows);
 }
 
 static int cubes_add(const struct state_plan *plan, const struct state_rows *rows)
 {
-	return power_add(&exact_shapes[3], plan, rows);
+	return power_add(3, plan, rows);
 }
 
 POWER_STATE(sum, 1, sum_add)
