@@ -20,6 +20,8 @@ enum {
 	FIRST_VALUES = 4,
 	SORT_MAX = 512,	 /* so few values are sorted */
 	STEPS_MAX = 128, /* halving takes 64 */
+	SAMPLE = 128,
+	SAMPLE_MARGIN = 8,
 };
 
 struct page {
@@ -389,42 +391,58 @@ static int double_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* A value of some, at which they are to be split so that the one of that rank is likely to be
+ * among the fewer: a little on the far side of where a sample of them has it. */
+static double values_pivot(const double *values, uint64_t count, uint64_t rank)
+{
+	double sample[SAMPLE];
+	uint64_t near = rank / (count / SAMPLE);
+
+	for (unsigned i = 0; i < SAMPLE; i++)
+		sample[i] = values[count / SAMPLE * i + i % 3];
+	qsort(sample, SAMPLE, sizeof(*sample), double_compare);
+	near = rank < count / 2 ? near + SAMPLE_MARGIN : near - MIN(near, SAMPLE_MARGIN);
+	return sample[MIN(near, SAMPLE - 1)];
+}
+
+/* Those below the pivot first, or those up to it; their number.  No branch looks at a value. */
+static uint64_t values_split(double *values, uint64_t count, double pivot, bool up_to)
+{
+	uint64_t low = 0;
+
+	for (uint64_t i = 0; i < count; i++) {
+		double value = values[i];
+
+		values[i] = values[low];
+		values[low] = value;
+		low += (value < pivot) | (up_to & (value == pivot));
+	}
+	return low;
+}
+
 /* The value of that rank (from 0) at its place, smaller ones before it, larger ones behind:
- * C. A. R. Hoare's "Find", 1961, around the median of three.  Few steps for any order but a
- * hostile one: then all is sorted. */
+ * C. A. R. Hoare's "Find", 1961, with a pivot from a sample (R. W. Floyd, R. L. Rivest, "Expected
+ * Time Bounds for Selection", 1975).  Few steps for any order but a hostile one: then all is
+ * sorted. */
 static void values_select(double *values, uint64_t count, uint64_t rank)
 {
-	uint64_t low = 0, high = count - 1, left, right;
-	unsigned steps = 0;
+	for (unsigned steps = 0; count > SORT_MAX && steps < STEPS_MAX; steps++) {
+		double pivot = values_pivot(values, count, rank);
+		uint64_t low = values_split(values, count, pivot, false);
 
-	while (high - low > SORT_MAX) {
-		double a = values[low], b = values[low + (high - low) / 2], c = values[high];
-		double pivot = fmax(fmin(a, b), fmin(fmax(a, b), c));
-
-		if (++steps > STEPS_MAX)
-			break;
-		for (left = low, right = high; left <= right;) {
-			while (values[left] < pivot)
-				left++;
-			while (values[right] > pivot)
-				right--;
-			if (left > right)
-				break;
-			a = values[left];
-			values[left++] = values[right];
-			values[right] = a;
-			if (right == 0)
-				break;
-			right--;
+		if (rank < low) {
+			count = low;
+			continue;
 		}
-		if (rank <= right)
-			high = right;
-		else if (rank >= left)
-			low = left;
-		else
-			return;
+		values += low, count -= low, rank -= low;
+		if (low > 0)
+			continue;
+		low = values_split(values, count, pivot, true);
+		if (rank < low)
+			return; /* they are all the same */
+		values += low, count -= low, rank -= low;
 	}
-	qsort(values + low, high - low + 1, sizeof(*values), double_compare);
+	qsort(values, count, sizeof(*values), double_compare);
 }
 
 double quantile_at(struct quantile *quantile, double q)
