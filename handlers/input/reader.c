@@ -226,17 +226,16 @@ static const char *ndjson_read(struct reader *reader, const struct block *block)
 
 /* ---- numbers ---- */
 
-/* Little-endian, as the bytes of the machines that this runs on. */
-static struct value number_value(enum format_kind kind, const char *at)
+/* Little-endian, as the bytes of the machines that this runs on.  `ret` is written member by
+ * member: a whole that is read back at once waits for its parts. */
+static inline void number_take(enum format_kind kind, const char *at, struct value *ret)
 {
-	struct value value = {.kind = VALUE_INT};
-
-	memcpy(&value.integer, at, NUMBER_BYTES);
+	ret->kind = VALUE_INT;
+	memcpy(&ret->integer, at, NUMBER_BYTES);
 	if (kind == FORMAT_I64)
-		return value;
-	memcpy(&value.number, at, NUMBER_BYTES);
-	value.kind = isfinite(value.number) ? VALUE_DOUBLE : VALUE_NULL;
-	return value;
+		return;
+	memcpy(&ret->number, at, NUMBER_BYTES);
+	ret->kind = isfinite(ret->number) ? VALUE_DOUBLE : VALUE_NULL;
 }
 
 static const char *numbers_read(struct reader *reader, const struct block *block)
@@ -248,7 +247,7 @@ static const char *numbers_read(struct reader *reader, const struct block *block
 
 		reader_newest(reader)->len = NUMBER_BYTES;
 		if (reader->whole >= 0)
-			values[reader->whole] = number_value(reader->format->kind, at);
+			number_take(reader->format->kind, at, &values[reader->whole]);
 	}
 	if (!block->last || at == block->end || reader_full(reader))
 		return at;
@@ -319,8 +318,9 @@ int reader_read(struct reader *reader, const char *block, size_t len, bool last,
 
 static int number_json(const struct reader *reader, const struct row *row, struct buf *into)
 {
-	struct value value = number_value(reader->format->kind, row->raw);
+	struct value value = {0};
 
+	number_take(reader->format->kind, row->raw, &value);
 	return value_print(&value, into);
 }
 
