@@ -139,35 +139,46 @@ static inline void exact_power(uint64_t base, unsigned power, uint64_t *words)
 	words[2] = (uint64_t)(high >> 64);
 }
 
-/* Adds base^power, moved up by `shift` bits, to the 2 * power limbs of a sum: with `power` a
- * constant and any sign and place without a branch.  `base` is below 2^53, or `shift` 0.  False:
- * it might not fit. */
-static inline bool power_add_quick(uint64_t *state, unsigned power, uint64_t base, unsigned shift,
-				   bool negative)
+/* Two limbs; the carry above them. */
+static inline bool limbs_pair_add(uint64_t *limbs, const uint64_t *term, uint64_t turn, bool carry)
 {
-	const unsigned limbs = 2 * power, low = shift % 64;
-	uint64_t words[EXACT_POWER_MAX], term[2 * EXACT_POWER_MAX] = {0}, below = 0;
-	uint64_t turn = -(uint64_t)negative, top = state[limbs - 1];
+	uint128 more = sum_get(term) ^ ((uint128)turn << 64 | turn), sum = sum_get(limbs) + more;
+	bool over = sum < more;
+
+	sum += carry;
+	sum_set(limbs, sum);
+	return over | (sum < carry);
+}
+
+/* Adds base^power, moved up by `shift` bits, to the 2 * power limbs of a sum: with `power` a
+ * constant, 2 or 3, and any sign and place without a branch.  `base` is below 2^53, or `shift` 0.
+ * False: it might not fit. */
+__attribute__((always_inline)) static inline bool
+power_add_quick(uint64_t *state, unsigned power, uint64_t base, unsigned shift, bool negative)
+{
+	uint64_t words[EXACT_POWER_MAX] = {0}, term[2 * EXACT_POWER_MAX] = {0};
+	uint64_t turn = -(uint64_t)negative, top = state[2 * power - 1];
+	unsigned low = shift % 64, high = 63 - low; /* and one more */
 	uint64_t *at = term + shift / 64;
-	uint128 carry = negative;
+	bool carry;
 
 	if (shift >= power * 64 || (int64_t)(top ^ top << 1) < 0)
 		return false;
 	exact_power(base, power, words);
-	for (unsigned i = 0; i < power; i++) {
-		at[i] = words[i] << low | below;
-		below = words[i] >> 1 >> (63 - low);
-	}
-	at[power] = below;
-	for (unsigned i = 0; i < limbs; i++) {
-		carry += (uint128)state[i] + (term[i] ^ turn);
-		state[i] = (uint64_t)carry;
-		carry >>= 64;
-	}
+	at[0] = words[0] << low;
+	at[1] = words[1] << low | words[0] >> 1 >> high;
+	at[2] = words[2] << low | words[1] >> 1 >> high;
+	if (power == 3)
+		at[3] = words[2] >> 1 >> high;
+	carry = limbs_pair_add(state, term, turn, negative);
+	carry = limbs_pair_add(state + 2, term + 2, turn, carry);
+	if (power == 3)
+		limbs_pair_add(state + 4, term + 4, turn, carry);
 	return true;
 }
 
-static inline int power_add_double(uint64_t *state, unsigned power, double number)
+__attribute__((always_inline)) static inline int power_add_double(uint64_t *state, unsigned power,
+								  double number)
 {
 	const int base = power == 2 ? SQUARES_BASE : CUBES_BASE;
 	uint64_t bits;
@@ -183,7 +194,8 @@ static inline int power_add_double(uint64_t *state, unsigned power, double numbe
 	return exact_add_double(&exact_shapes[power], state, number);
 }
 
-static inline int power_add_int(uint64_t *state, unsigned power, int64_t integer)
+__attribute__((always_inline)) static inline int power_add_int(uint64_t *state, unsigned power,
+							       int64_t integer)
 {
 	uint64_t magnitude = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
 

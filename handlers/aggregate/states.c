@@ -95,8 +95,8 @@ static int sum_add(const struct state_plan *plan, const struct state_rows *rows)
 }
 
 /* Called with a constant power. */
-static inline int power_add(unsigned power, const struct state_plan *plan,
-			    const struct state_rows *rows)
+__attribute__((always_inline)) static inline int
+power_add(unsigned power, const struct state_plan *plan, const struct state_rows *rows)
 {
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct value *value = rows->column->at[i];
