@@ -225,6 +225,8 @@ static void member_out(struct json_out *out, const struct value *name, const str
 	    (member->kind == VALUE_INT &&
 	     (member->integer > (int64_t)two_to_53 || member->integer < -(int64_t)two_to_53)))
 		json_out_text_len(out, text, member->at, member->len);
+	else if (member->kind == VALUE_TEXT) /* `at` is behind its quote */
+		json_out_raw(out, text, member->at - 1, member->len + 2);
 	else
 		json_out_raw(out, text, member->at, member->len);
 }

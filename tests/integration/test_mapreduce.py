@@ -74,6 +74,15 @@ def test_mistakes_are_told_with_their_place(jobs, change, pointer, kind):
     assert [(m["pointer"], m["type"]) for m in told.json()["errors"]] == [(pointer, kind)]
 
 
+def test_texts_of_the_only_group_are_texts_in_the_summary(jobs):
+    """Quoted and escaped, a text that is written like a number too."""
+    records = [{"a": "b\"\u00e9", "n": "7"}, {"a": "z", "n": "1"}]
+    value = answer(jobs.run("mapreduce", {"input": {"items": records}, "map": {"aggregates": {
+        "first": "first(a)", "last": "last(n)", "some": "collect(a)"}}}))
+    assert value["first"] == "b\"\u00e9" and value["some"] == ["b\"\u00e9", "z"]
+    assert value["last"] == "1"
+
+
 def test_a_dry_run_shows_the_plan(jobs):
     """Which kernel, what it is given, and how much of everything."""
     told = jobs.post("/v1/jobs/validate", {"type": "mapreduce", "spec": {
