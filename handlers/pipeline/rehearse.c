@@ -120,11 +120,12 @@ static int records_push(struct rehearsal *rehearsal, const struct json *records,
 {
 	struct pipe_lane *lane = &rehearsal->pipeline->lanes[0];
 	const struct plan *plan = rehearsal->pipeline->plan;
-	struct bundle *bundle = &lane->bundles[0];
+	struct bundle *bundle;
 	uint32_t order = 0;
 	int rc;
 
 	assert(lane);
+	bundle = &lane->bundles[0];
 	for (const struct json *at = json_first(records); at; at = json_next(at)) {
 		char *text;
 
