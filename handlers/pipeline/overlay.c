@@ -98,13 +98,21 @@ int record_put(struct bundle *bundle, uint32_t row, unsigned written, const stru
 	return 0;
 }
 
+/* Of an array: it has no name. */
+static bool is_element(const struct value *values, const struct written *written)
+{
+	size_t around = written->path.count - 1;
+
+	return around > 0 && values[written->above[around - 1]].kind == VALUE_ARRAY;
+}
+
 void record_rename(struct bundle *bundle, uint32_t row, unsigned written)
 {
 	const struct written *what = &bundle->stretch->written[written];
 	struct value *values = bundle_values(bundle, row);
 	struct value *now = &values[what->field], *to = &values[what->becomes];
 
-	if (now->kind == VALUE_MISSING)
+	if (now->kind == VALUE_MISSING || now == to || is_element(values, what))
 		return;
 	written_mark(bundle, row, written, now);
 	if (to->kind != VALUE_MISSING)

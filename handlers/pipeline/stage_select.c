@@ -22,6 +22,21 @@ struct select_plan {
 	size_t count;
 };
 
+/* A member would come twice when one path is another, or lies inside it. */
+static void twice_told(const struct select_plan *plan, const struct path *path, const char *place,
+		       struct stage_planner *planner)
+{
+	for (size_t i = 0; i + 1 < plan->count; i++) {
+		const struct path *other = &plan->at[i].path;
+
+		if (other->count == 0 || paths_share(other, path) < MIN(other->count, path->count))
+			continue;
+		mistake_add(planner->mistakes, place, "conflict",
+			    "it is selected already, or a part of it, with number %zu", i);
+		return;
+	}
+}
+
 static void list_plan(struct stage *stage, const struct json *value, struct select_plan *plan,
 		      const char *pointer, struct stage_planner *planner)
 {
@@ -33,7 +48,8 @@ static void list_plan(struct stage *stage, const struct json *value, struct sele
 		if (!plan_reads(planner, stage, json_text(at, ""), place, &one->field, &renew))
 			continue;
 		stage->renew = stage->renew || renew;
-		plan_path(planner, stage, json_text(at, ""), place, &one->path);
+		if (plan_path(planner, stage, json_text(at, ""), place, &one->path))
+			twice_told(plan, &one->path, place, planner);
 	}
 }
 

@@ -105,6 +105,17 @@ static void every_record_ends_somewhere(void **state)
 			"or end it with a sink; only the last stage gives the results]\n");
 }
 
+static void members_are_selected_once(void **state)
+{
+	/* A path twice, one inside another; beside each other they are no mistake. */
+	(void)state;
+	assert_mistakes("[{\"select\":[\"a\",\"b.x\",\"b.y\",\"/a\",\"b\"]}]",
+			"/spec/stages/0/select/3 conflict: it is selected already, or a part of "
+			"it, with number 0\n"
+			"/spec/stages/0/select/4 conflict: it is selected already, or a part of "
+			"it, with number 1\n");
+}
+
 static void records_come_once(void **state)
 {
 	/* A source that is named twice, in from and in merge; a branch that leads elsewhere. */
@@ -139,6 +150,7 @@ int main(void)
 		cmocka_unit_test(names_are_known_and_unique),
 		cmocka_unit_test(records_come_from_the_input_and_do_not_go_round),
 		cmocka_unit_test(every_record_ends_somewhere),
+		cmocka_unit_test(members_are_selected_once),
 		cmocka_unit_test(records_come_once),
 		cmocka_unit_test(what_is_not_built_yet_says_so),
 	};

@@ -114,6 +114,9 @@ static void rename_keeps_the_place(void **state)
 		     "{\"x\":1,\"b\":2,\"y\":3,\"a\":9}\n");
 	assert_gives("[{\"a\":1,\"b\":2}]", "[{\"rename\":{\"a\":\"b\",\"b\":\"a\"}}]",
 		     "{\"a\":1}\n");
+	assert_gives("[{\"a\":1,\"b\":2}]", "[{\"rename\":{\"a\":\"a\"}}]", "{\"a\":1,\"b\":2}\n");
+	assert_gives("[{\"a\":[1,{\"b\":2}]}]", "[{\"rename\":{\"a.0\":\"x\",\"a.1.b\":\"c\"}}]",
+		     "{\"a\":[1,{\"c\":2}]}\n");
 }
 
 static void select_makes_a_record_of_members(void **state)
