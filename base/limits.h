@@ -283,6 +283,7 @@ enum {
 	PIPELINE_STAGES_MAX       = 100,              /* a longer list is a program */
 	PIPELINE_LANES_MAX        = 62,               /* LANES_MAX, without the input's own */
 	PIPELINE_WORKERS_MAX      = 1024,             /* requests of one stage under way: as of a crawl */
+	PIPELINE_ANSWERS_BYTES_MAX = 8 * 1024 * 1024, /* that came early; with more no more is asked */
 	PIPELINE_SAVE_BYTES       = 4 * 1024 * 1024,  /* results of a part that are held before they are shown */
 	PIPELINE_BATCH_BYTES_MAX  = 4 * 1024 * 1024,  /* of one array: a record behind it is one result at most */
 	PIPELINE_BLOB_BYTES_MAX   = 8 * 1024 * 1024,  /* what stages save with parts; larger states are in files */

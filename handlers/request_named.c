@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* request_named.c - URLs and header fields of a spec. */
+/* request_named.c - URLs and header fields of a spec, and how requests are made. */
 #include "handlers/request_named.h"
 
 #include "base/arena.h"
@@ -99,4 +99,85 @@ void header_named(const struct fetch_header *header, const char *pointer, struct
 			return;
 		}
 	}
+}
+
+/* ---- manners ---- */
+
+static const char *const on_open[] = {"park", "fail", NULL};
+
+/* clang-format off */
+const struct param header_element[] = {
+	{.kind = PARAM_TEXT, .max = 4096, .summary = "The value of the header field"},
+	{0},
+};
+
+const struct param retry_params[] = {
+	{.name = "max_attempts", .kind = PARAM_INT, .min = 1, .max = 20, .preset = "4",
+	 .summary = "Attempts of one URL in all"},
+	{.name = "base", .kind = PARAM_DURATION, .min = 1, .max = 3600e3, .preset = "\"1s\"",
+	 .summary = "The least delay between attempts"},
+	{.name = "max_delay", .kind = PARAM_DURATION, .min = 1, .max = 86400e3, .preset = "\"5m\"",
+	 .summary = "The longest delay between attempts"},
+	{0},
+};
+
+const struct param breaker_params[] = {
+	{.name = "failures", .kind = PARAM_INT, .min = 1, .max = 1000, .preset = "5",
+	 .summary = "Consecutive failures that open it"},
+	{.name = "open", .kind = PARAM_DURATION, .min = 1, .max = 3600e3, .preset = "\"15s\"",
+	 .summary = "How long it stays open at first"},
+	{.name = "on_open", .kind = PARAM_CHOICE, .choices = on_open, .preset = "\"park\"",
+	 .summary = "Wait until the host is back, or fail at once"},
+	{0},
+};
+
+static const struct param cache_params[] = {
+	{.name = "max_stale", .kind = PARAM_DURATION, .max = 10 * 365 * 86400e3, .preset = "\"0s\"",
+	 .summary = "How long after its time a stored page still does"},
+	{.name = "refresh", .kind = PARAM_BOOL, .preset = "false",
+	 .summary = "Ask the host in any case whether a stored page has changed"},
+	{0},
+};
+
+const struct param cache_form = {
+	.kind = PARAM_OBJECT, .members = cache_params, .summary = "The same, and for how long",
+};
+/* clang-format on */
+
+static void cache_read(const struct json *spec, struct fetch_request *request)
+{
+	const struct json *cache = json_get(spec, "cache");
+
+	if (!cache || (json_kind(cache) == JSON_BOOL && !json_bool(cache, false)))
+		return;
+	request->cache = FETCH_CACHE_ON;
+	if (json_kind(cache) != JSON_OBJECT)
+		return;
+	request->max_stale_ms = spec_duration(cache, "max_stale", 0);
+	if (spec_bool(cache, "refresh", false))
+		request->cache = FETCH_CACHE_REFRESH;
+}
+
+void retry_read(const struct json *retry, struct retry_policy *policy)
+{
+	*policy = (struct retry_policy){
+		.attempts_max = (unsigned)spec_int(retry, "max_attempts", 0),
+		.base_ms = spec_duration(retry, "base", 0),
+		.delay_ms_max = spec_duration(retry, "max_delay", 0),
+	};
+}
+
+void manners_read(const struct json *spec, struct fetch_request *request)
+{
+	const struct json *breaker = json_get(spec, "breaker");
+
+	request->per_host = (unsigned)spec_int(spec, "per_host", 0);
+	request->delay_ms = spec_duration(spec, "delay", 0);
+	request->body_bytes_max = (size_t)spec_size(spec, "max_body", 0);
+	request->on_open = spec_choice(breaker, "on_open", on_open, 0) ? HOSTS_FAIL : HOSTS_PARK;
+	request->breaker = (struct breaker_policy){
+		.failures_max = (uint32_t)spec_int(breaker, "failures", 0),
+		.open_ms = spec_duration(breaker, "open", 0),
+	};
+	cache_read(spec, request);
 }

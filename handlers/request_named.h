@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* request_named.h - what a spec names that requests are made of: URLs and header fields.
+/* request_named.h - what a spec says of requests: URLs, header fields, how they are made.
  *
  * Mistakes are told at submit, those of addresses too: a literal one that the guard denies
  * would fail each fetch.
@@ -13,6 +13,8 @@
 #include "net/url.h"
 
 struct fetch_header;
+struct fetch_request;
+struct retry_policy;
 
 struct named_url {
 	const char *text;
@@ -28,5 +30,13 @@ int url_named(const struct named_url *named, struct planner *planner, struct are
 /* A member of the object at `pointer`: is it a field that a spec may set? */
 void header_named(const struct fetch_header *header, const char *pointer,
 		  struct mistakes *mistakes);
+
+/* Members that specs have in common: of a map `headers`, `retry`, `breaker`, `cache`. */
+extern const struct param header_element[], retry_params[], breaker_params[];
+extern const struct param cache_form; /* besides true and false */
+
+/* What `retry` says; and of the spec `per_host`, `delay`, `max_body`, `breaker` and `cache`. */
+void retry_read(const struct json *retry, struct retry_policy *policy);
+void manners_read(const struct json *spec, struct fetch_request *request);
 
 #endif

@@ -427,13 +427,18 @@ static bool wait_for_host(struct fetch *fetch)
 	return true;
 }
 
+static bool may_repeat(const struct fetch *fetch)
+{
+	return fetch->repeatable || method_idempotent(fetch->request.method);
+}
+
 static bool try_again(struct fetch *fetch, const struct hosts_outcome *outcome)
 {
 	struct fetcher *fetcher = fetch->fetcher;
 	int64_t now_ms = clock_ms();
 
-	if (!outcome_retryable(&outcome->call) || !method_idempotent(fetch->request.method) ||
-	    fetch->handed || fetch->result->attempts >= fetch->retry.attempts_max)
+	if (!outcome_retryable(&outcome->call) || !may_repeat(fetch) || fetch->handed ||
+	    fetch->result->attempts >= fetch->retry.attempts_max)
 		return false;
 	fetch->backoff_ms = retry_delay_ms(&fetch->retry, fetch->backoff_ms, &fetcher->rng);
 	fetch->item.start_ms = now_ms + MAX(fetch->backoff_ms, outcome->retry_after_ms);

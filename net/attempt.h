@@ -63,7 +63,7 @@ struct fetch {
 	struct retry_policy retry;
 	int64_t timeout_ms, connect_ms;
 	size_t body_bytes_max;
-	bool keep_redirects, insecure, http2;
+	bool keep_redirects, repeatable, insecure, http2;
 	unsigned pool; /* of the loop */
 	struct cookies *cookies;
 	struct caching *caching; /* cache_stage.c; NULL: it does not ask for it */

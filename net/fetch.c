@@ -211,6 +211,7 @@ static void fetch_adopt(struct fetch *fetch, const struct fetch_request *request
 	fetch->body_bytes_max =
 		request->body_bytes_max ? request->body_bytes_max : FETCH_BODY_BYTES_MAX;
 	fetch->keep_redirects = request->keep_redirects;
+	fetch->repeatable = request->repeatable;
 	fetch->insecure = request->insecure;
 	fetch->http2 = request->http2;
 	fetch->pool = (unsigned)request->class * 4 + request->insecure * 2u + request->http2;

@@ -135,6 +135,7 @@ struct fetch_request {
 	size_t body_bytes_max; /* decoded: FETCH_BODY_BYTES_MAX */
 
 	struct retry_policy retry;
+	bool repeatable;	    /* may be made again though its method is not idempotent */
 	enum hosts_on_open on_open; /* HOSTS_PARK */
 	bool keep_redirects;	    /* a 3xx is the result instead of being followed */
 	struct breaker_policy breaker;

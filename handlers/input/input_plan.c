@@ -32,11 +32,6 @@ static const struct param url_element[] = {
 	{0},
 };
 
-static const struct param header_element[] = {
-	{.kind = PARAM_TEXT, .max = 4096, .summary = "The value of the header field"},
-	{0},
-};
-
 static const struct param range_params[] = {
 	{.name = "from", .kind = PARAM_INT, .required = true, .min = -RANGE_MAX, .max = RANGE_MAX,
 	 .summary = "The first number"},

@@ -3,15 +3,16 @@
 #include "handlers/pipeline/stage.h"
 
 #include "base/limits.h"
+#include "handlers/request_named.h"
 
-extern const struct stage_kind batch_stage, branch_stage, distinct_stage, drop_stage, filter_stage,
-	flat_map_stage, limit_stage, map_stage, merge_stage, rate_limit_stage, reduce_stage,
-	rename_stage, sample_stage, select_stage, set_stage, skip_stage, sort_stage, tee_stage,
-	top_stage, unbatch_stage, validate_stage;
+extern const struct stage_kind batch_stage, branch_stage, distinct_stage, drop_stage, fetch_stage,
+	filter_stage, flat_map_stage, limit_stage, map_stage, merge_stage, rate_limit_stage,
+	reduce_stage, rename_stage, sample_stage, select_stage, set_stage, skip_stage, sort_stage,
+	tee_stage, top_stage, unbatch_stage, validate_stage;
 
 /* clang-format off */
 const struct stage_kind *const stage_kinds[] = {
-	&batch_stage, &branch_stage, &distinct_stage, &drop_stage, &filter_stage, &flat_map_stage, &limit_stage,
+	&batch_stage, &branch_stage, &distinct_stage, &drop_stage, &fetch_stage, &filter_stage, &flat_map_stage, &limit_stage,
 	&map_stage, &merge_stage, &rate_limit_stage, &reduce_stage, &rename_stage, &sample_stage, &select_stage,
 	&set_stage, &skip_stage, &sort_stage, &tee_stage, &top_stage, &unbatch_stage,
 	&validate_stage, NULL,
@@ -185,6 +186,30 @@ static const struct param rate_form = {
 	.kind = PARAM_OBJECT, .members = rate_params, .summary = "In another time, or in bursts",
 };
 
+static const struct param fetch_params[] = {
+	{.name = "url", .kind = PARAM_TEXT, .required = true, .min = 1, .max = URL_BYTES_MAX,
+	 .summary = "With {member} where one of the record stands, percent-encoded"},
+	{.name = "into", .kind = PARAM_TEXT, .required = true, .min = 1, .max = PATTERN_BYTES_MAX,
+	 .summary = "The member that the answer becomes: JSON as it is, all else a text; $: the record itself"},
+	{.name = "method", .kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX,
+	 .summary = "By default GET, with a body POST"},
+	{.name = "headers", .kind = PARAM_MAP, .members = header_element, .max = HTTP_HEADERS_MAX,
+	 .summary = "Request header fields, with members too"},
+	{.name = "body", .kind = PARAM_ANY,
+	 .summary = "JSON with members in its strings, or a text; \"{$}\" is the record"},
+	{.name = "per_host", .kind = PARAM_INT, .min = 1, .max = 1024,
+	 .summary = "Requests under way at one host; by default workers; at most 8 at public hosts"},
+	{.name = "delay", .kind = PARAM_DURATION, .max = 3600e3,
+	 .summary = "Between two starts at one host"},
+	{.name = "max_body", .kind = PARAM_SIZE, .min = 1, .max = FETCH_BODY_BYTES_MAX,
+	 .preset = "\"10MB\"", .summary = "Larger answers fail, decompressed size counts"},
+	{.name = "breaker", .kind = PARAM_OBJECT, .members = breaker_params,
+	 .summary = "When a host is left alone"},
+	{.name = "cache", .kind = PARAM_BOOL, .preset = "false", .otherwise = &cache_form,
+	 .summary = "Take answers that are stored while they are fresh, and store these"},
+	{0},
+};
+
 static const struct param text_form = {
 	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &paths_form,
 	.summary = "The member by which records are the same",
@@ -202,8 +227,10 @@ const struct param stage_params[] = {
 	{.name = "workers", .kind = PARAM_INT, .min = 1, .max = PIPELINE_WORKERS_MAX,
 	 .summary = "Of fetch and sink: requests under way at once"},
 	{.name = "buffer", .kind = PARAM_LATER, .summary = "Records that may wait for it"},
-	{.name = "timeout", .kind = PARAM_LATER, .summary = "For one record"},
-	{.name = "retry", .kind = PARAM_LATER, .summary = "How failed records are repeated"},
+	{.name = "timeout", .kind = PARAM_DURATION, .min = 1, .max = 3600e3,
+	 .summary = "Of fetch and sink: for one attempt of one request"},
+	{.name = "retry", .kind = PARAM_OBJECT, .members = retry_params,
+	 .summary = "Of fetch and sink: how failed requests are repeated; with it a POST too"},
 
 	/* verbs */
 	{.name = "validate", .kind = PARAM_ANY,
@@ -250,7 +277,8 @@ const struct param stage_params[] = {
 	{.name = "window", .kind = PARAM_LATER, .summary = "Aggregates over windows"},
 	{.name = "rate_limit", .kind = PARAM_NUMBER, .min = 0.001, .max = 1e6, .otherwise = &rate_form,
 	 .summary = "At most so many records a second"},
-	{.name = "fetch", .kind = PARAM_LATER, .summary = "Asks a URL for each record"},
+	{.name = "fetch", .kind = PARAM_OBJECT, .members = fetch_params,
+	 .summary = "Asks a URL for each record"},
 	{.name = "sink", .kind = PARAM_LATER, .summary = "Posts records to a URL, or writes a file"},
 	{0},
 };

@@ -17,7 +17,6 @@
 
 enum { PLAN_BYTES_MAX = 64 * 1024 * 1024, URLS_MAX = 100000, SITEMAPS_MAX = 1000 };
 
-static const char *const on_open[] = {"park", "fail", NULL};
 static const char *const save_kinds[] = {"file", NULL};
 
 /* clang-format off */
@@ -26,47 +25,10 @@ static const struct param url_element[] = {
 	{0},
 };
 
-static const struct param header_element[] = {
-	{.kind = PARAM_TEXT, .max = 4096, .summary = "The value of the header field"},
-	{0},
-};
-
-static const struct param retry_params[] = {
-	{.name = "max_attempts", .kind = PARAM_INT, .min = 1, .max = 20, .preset = "4",
-	 .summary = "Attempts of one URL in all"},
-	{.name = "base", .kind = PARAM_DURATION, .min = 1, .max = 3600e3, .preset = "\"1s\"",
-	 .summary = "The least delay between attempts"},
-	{.name = "max_delay", .kind = PARAM_DURATION, .min = 1, .max = 86400e3, .preset = "\"5m\"",
-	 .summary = "The longest delay between attempts"},
-	{0},
-};
-
-static const struct param breaker_params[] = {
-	{.name = "failures", .kind = PARAM_INT, .min = 1, .max = 1000, .preset = "5",
-	 .summary = "Consecutive failures that open it"},
-	{.name = "open", .kind = PARAM_DURATION, .min = 1, .max = 3600e3, .preset = "\"15s\"",
-	 .summary = "How long it stays open at first"},
-	{.name = "on_open", .kind = PARAM_CHOICE, .choices = on_open, .preset = "\"park\"",
-	 .summary = "Wait until the host is back, or fail at once"},
-	{0},
-};
-
 static const struct param tls_params[] = {
 	{.name = "verify", .kind = PARAM_BOOL, .preset = "true",
 	 .summary = "Fail where the certificate is not one of a known authority for that host"},
 	{0},
-};
-
-static const struct param cache_params[] = {
-	{.name = "max_stale", .kind = PARAM_DURATION, .max = 10 * 365 * 86400e3, .preset = "\"0s\"",
-	 .summary = "How long after its time a stored page still does"},
-	{.name = "refresh", .kind = PARAM_BOOL, .preset = "false",
-	 .summary = "Ask the host in any case whether a stored page has changed"},
-	{0},
-};
-
-static const struct param cache_form = {
-	.kind = PARAM_OBJECT, .members = cache_params, .summary = "The same, and for how long",
 };
 
 const struct param scrape_params[] = {
@@ -225,43 +187,19 @@ static void tls_check(const struct json *spec, const struct planner *planner)
 	mistake_hint(planner->mistakes, mistake, "serve --allow-insecure-tls");
 }
 
-static void cache_read(const struct json *spec, struct fetch_request *request)
-{
-	const struct json *cache = json_get(spec, "cache");
-
-	if (!cache || (json_kind(cache) == JSON_BOOL && !json_bool(cache, false)))
-		return;
-	request->cache = FETCH_CACHE_ON;
-	if (json_kind(cache) != JSON_OBJECT)
-		return;
-	request->max_stale_ms = spec_duration(cache, "max_stale", 0);
-	if (spec_bool(cache, "refresh", false))
-		request->cache = FETCH_CACHE_REFRESH;
-}
-
 static void request_read(const struct json *spec, struct plan *plan)
 {
-	const struct json *retry = json_get(spec, "retry"), *breaker = json_get(spec, "breaker");
-
 	plan->concurrency = (unsigned)spec_int(spec, "concurrency", 64);
 	plan->request = (struct fetch_request){
 		.headers = plan->headers,
 		.header_count = plan->headers_count,
-		.per_host = (unsigned)spec_int(spec, "per_host", 0),
-		.delay_ms = spec_duration(spec, "delay", 0),
 		.timeout_ms = spec_duration(spec, "timeout", 0),
-		.body_bytes_max = (size_t)spec_size(spec, "max_body", 0),
-		.retry = {.attempts_max = (unsigned)spec_int(retry, "max_attempts", 0),
-			  .base_ms = spec_duration(retry, "base", 0),
-			  .delay_ms_max = spec_duration(retry, "max_delay", 0)},
-		.on_open = spec_choice(breaker, "on_open", on_open, 0) ? HOSTS_FAIL : HOSTS_PARK,
-		.breaker = {.failures_max = (uint32_t)spec_int(breaker, "failures", 0),
-			    .open_ms = spec_duration(breaker, "open", 0)},
 		.insecure = !spec_bool(json_get(spec, "tls"), "verify", true),
 		.http2 = spec_bool(spec, "http2", false),
 	};
+	manners_read(spec, &plan->request);
+	retry_read(json_get(spec, "retry"), &plan->request.retry);
 	robots_read(spec, plan);
-	cache_read(spec, &plan->request);
 }
 
 int scrape_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)

@@ -123,9 +123,12 @@ class _Request(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         try:
+            self.sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.server.origin._next_act(self)(self)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the fetcher had enough
+
+    do_POST = do_GET
 
     def log_message(self, *_):
         pass
@@ -151,6 +154,7 @@ class Origin:
         self.otherwise = page(latency_s=latency_s)
         self.requests = collections.Counter()
         self.headers = {}  # of the last request for a path
+        self.posted = []   # (path, headers, body) of each POST
         self.acts = {ROBOTS: [status(404)]}
         self.news = threading.Condition()
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
@@ -177,6 +181,8 @@ class Origin:
         with self.news:
             self.requests[request.path] += 1
             self.headers[request.path] = request.headers
+            if request.command == "POST":
+                self.posted.append((request.path, request.headers, request.sent))
             acts = self.acts.get(request.path)
             self.news.notify_all()
             if not acts:

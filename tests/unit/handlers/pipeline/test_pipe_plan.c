@@ -138,8 +138,29 @@ static void what_is_not_built_yet_says_so(void **state)
 {
 	/* Of the contract, but refused. */
 	(void)state;
-	assert_mistakes("[{\"fetch\":{}}]", "/spec/stages/0/fetch not-implemented: this is part of "
-					    "the contract, but not built yet\n");
+	assert_mistakes("[{\"window\":{}}]",
+			"/spec/stages/0/window not-implemented: this is part of "
+			"the contract, but not built yet\n");
+	assert_mistakes("[{\"limit\":1,\"workers\":2}]",
+			"/spec/stages/0/workers not-implemented: only stages that make requests "
+			"have it so far [\"workers\" of the spec is the number of lanes]\n");
+}
+
+static void requests_are_looked_at_before_they_are_made(void **state)
+{
+	/* A URL, a place in it, a header field, a method's object. */
+	(void)state;
+	assert_mistakes("[{\"fetch\":{\"url\":\"ftp://a/{id}\",\"into\":\"x\"}}]",
+			"/spec/stages/0/fetch/url bad-url: scheme ftp: is not http: or https:\n");
+	assert_mistakes("[{\"fetch\":{\"url\":\"http://a/{user id}\",\"into\":\"x\"}}]",
+			"/spec/stages/0/fetch/url bad-template: '{user id}' is no member of a "
+			"record [{name}, {a.b}, {/a/b}; a brace is %7B]\n");
+	assert_mistakes("[{\"fetch\":{\"url\":\"http://a/\",\"into\":\"x\","
+			"\"headers\":{\"Host\":\"{h}\"}}}]",
+			"/spec/stages/0/fetch/headers/Host bad-header: 'Host' is the fetch "
+			"engine's own\n");
+	assert_mistakes("[{\"fetch\":{\"url\":\"http://a/\"}}]",
+			"/spec/stages/0/fetch/into missing-member: 'into' is required\n");
 }
 
 int main(void)
@@ -153,6 +174,7 @@ int main(void)
 		cmocka_unit_test(members_are_selected_once),
 		cmocka_unit_test(records_come_once),
 		cmocka_unit_test(what_is_not_built_yet_says_so),
+		cmocka_unit_test(requests_are_looked_at_before_they_are_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,137 @@ static void branches_meet_in_order_behind_a_wait(void **state)
 	fake_run_free(fake);
 }
 
+/* ---- fetches ---- */
+
+/* What was asked, a line each: method, url, header fields, body. */
+struct asked_log {
+	struct buf lines;
+	const char *answer; /* NULL: the url as JSON */
+	const char *type;
+	int status;
+};
+
+static struct fetch_result *answered(void *ctx, const struct fetch_request *request)
+{
+	struct asked_log *log = ctx;
+	char quoted[1000];
+
+	buf_printf(&log->lines, "%s %s", request->method, request->url);
+	for (size_t i = 0; i < request->header_count; i++)
+		buf_printf(&log->lines, " %s=%s", request->headers[i].name,
+			   request->headers[i].value);
+	buf_printf(&log->lines, " %.*s\n", (int)request->body_len,
+		   request->body ? (const char *)request->body : "");
+	if (strstr(request->url, "/none"))
+		return fake_answer(request, 404, "text/plain", "no such thing");
+	snprintf(quoted, sizeof(quoted), "\"%s\"", request->url);
+	return fake_answer(request, log->status ? log->status : 200,
+			   log->type ? log->type : "application/json",
+			   log->answer ? log->answer : quoted);
+}
+
+/* Items through stages whose fetches are answered: what was asked, and the results. */
+static void assert_asks(struct asked_log *log, const char *items, const char *stages,
+			const char *asked, const char *results)
+{
+	struct fake_run *fake;
+
+	buf_init(&log->lines, 100000);
+	fake = driven(&(struct fake_options){.fetch = answered, .ctx = log, .full_every = 3}, items,
+		      stages);
+	if (asked)
+		assert_string_equal(buf_text(&log->lines), asked);
+	assert_string_equal(fake_run_ndjson(fake), results);
+	buf_done(&log->lines);
+	fake_run_free(fake);
+}
+
+static void members_are_escaped_where_they_stand(void **state)
+{
+	/* RFC 3986 in a URL, RFC 8259 in a body, a form's own; what is missing is empty or null. */
+	(void)state;
+	assert_asks(&(struct asked_log){.answer = "1"},
+		    "[{\"a\":\"x/y z&\xC3\xA9\",\"n\":7,\"t\":\"say \\\"hi\\\"\"}]",
+		    "[{\"fetch\":{\"url\":\"http://h/u/{a}/{n}?q={a}&m={nothing}\","
+		    "\"headers\":{\"X-T\":\"v {n}\"},\"into\":\"r\","
+		    "\"body\":{\"n\":\"{n}\",\"t\":\"{t}\",\"s\":\"<{t}{n}>\",\"no\":\"{no}\","
+		    "\"all\":[\"{$}\"]}}},{\"select\":[\"r\"]}]",
+		    "POST http://h/u/x%2Fy%20z%26%C3%A9/7?q=x%2Fy%20z%26%C3%A9&m= X-T=v 7 "
+		    "Content-Type=application/json {\"n\":7,\"t\":\"say \\\"hi\\\"\","
+		    "\"s\":\"<say \\\"hi\\\"7>\",\"no\":null,\"all\":[{\"a\":\"x/y z&\xC3\xA9\","
+		    "\"n\":7,\"t\":\"say \\\"hi\\\"\"}]}\n",
+		    "{\"r\":1}\n");
+	assert_asks(
+		&(struct asked_log){.answer = "1"}, "[{\"a\":\"1 & 2\",\"u\":\"http://k/?a=b\"}]",
+		"[{\"fetch\":{\"url\":\"{u}\",\"method\":\"PUT\",\"body\":\"a={a}\",\"into\":\"r\","
+		"\"headers\":{\"content-type\":\"application/x-www-form-urlencoded\"}}},"
+		"{\"select\":[\"r\"]}]",
+		"PUT http://k/?a=b content-type=application/x-www-form-urlencoded "
+		"a=1%20%26%202\n",
+		"{\"r\":1}\n");
+}
+
+static void a_value_does_not_lead_out_of_its_place(void **state)
+{
+	/* Not up in the path, not into another header field: such records fail. */
+	struct asked_log log = {.answer = "1"};
+
+	(void)state;
+	assert_asks(
+		&log, "[{\"a\":\"..\"},{\"a\":\"a..\"}]",
+		"[{\"on_error\":\"skip\",\"fetch\":{\"url\":\"http://h/u/{a}/x\",\"into\":\"r\"}}]",
+		"GET http://h/u/a../x \n", "{\"a\":\"a..\",\"r\":1}\n");
+	assert_asks(&log, "[{\"a\":\"x\\r\\nCookie: 1\"}]",
+		    "[{\"on_error\":\"skip\",\"fetch\":{\"url\":\"http://h/\",\"into\":\"r\","
+		    "\"headers\":{\"X-A\":\"{a}\"}}}]",
+		    "", "");
+}
+
+static void answers_become_members(void **state)
+{
+	/* JSON as it is, in one line; a text; nothing; the record itself. */
+	(void)state;
+	assert_asks(&(struct asked_log){.answer = "{\"b\":\n 12345678901234567890}"}, "[{\"a\":1}]",
+		    "[{\"fetch\":{\"url\":\"http://h/\",\"into\":\"x.y\"}}]", NULL,
+		    "{\"a\":1,\"x\":{\"y\":{\"b\":  12345678901234567890}}}\n");
+	assert_asks(&(struct asked_log){.answer = "caf\xE9", .type = "text/plain; charset=latin1"},
+		    "[{\"a\":1}]", "[{\"fetch\":{\"url\":\"http://h/\",\"into\":\"a\"}}]", NULL,
+		    "{\"a\":\"caf\xC3\xA9\"}\n");
+	assert_asks(&(struct asked_log){.answer = "", .status = 204}, "[{\"a\":1}]",
+		    "[{\"fetch\":{\"url\":\"http://h/\",\"into\":\"b\"}}]", NULL,
+		    "{\"a\":1,\"b\":null}\n");
+	assert_asks(&(struct asked_log){.answer = "[{\"k\":1},{\"k\":2}]"}, "[1,2,3]",
+		    "[{\"batch\":{\"size\":3}},{\"fetch\":{\"url\":\"http://h/\",\"body\":\"{$}\","
+		    "\"into\":\"$\"}},{\"unbatch\":true}]",
+		    "POST http://h/ Content-Type=application/json [1,2,3]\n",
+		    "{\"k\":1}\n{\"k\":2}\n");
+}
+
+static void what_is_not_answered_follows_on_error(void **state)
+{
+	/* With the reason of the fetch; also an answer that says to be JSON and is not. */
+	struct asked_log log = {.lines = BUF(100000)};
+	struct fake_run *fake = driven(&(struct fake_options){.fetch = answered, .ctx = &log},
+				       "[{\"p\":\"none\"},{\"p\":\"a\"}]",
+				       "[{\"name\":\"ask\",\"on_error\":\"dead_letter\","
+				       "\"fetch\":{\"url\":\"http://h/{p}\",\"into\":\"r\"}}]");
+	const struct fake_seen *seen = fake_run_seen(fake);
+
+	(void)state;
+	assert_string_equal(fake_run_ndjson(fake), "{\"p\":\"a\",\"r\":\"http://h/a\"}\n");
+	assert_int_equal(seen->failures_count, 1);
+	assert_string_equal(seen->failures[0].stage, "ask");
+	assert_int_equal(seen->failures[0].err.code, ERR_FETCH_HTTP_4XX);
+	fake_run_free(fake);
+	buf_done(&log.lines);
+	assert_asks(&(struct asked_log){.answer = "{\"a\""}, "[{\"a\":1}]",
+		    "[{\"on_error\":{\"replace\":\"return {why = err}\"},"
+		    "\"fetch\":{\"url\":\"http://h/\",\"into\":\"r\"}}]",
+		    NULL,
+		    "{\"why\":\"the answer is not JSON: expected ':' but the record ends, at byte "
+		    "4\"}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +235,10 @@ int main(void)
 		cmocka_unit_test(a_burst_goes_at_once),
 		cmocka_unit_test(who_has_enough_does_not_wait),
 		cmocka_unit_test(branches_meet_in_order_behind_a_wait),
+		cmocka_unit_test(members_are_escaped_where_they_stand),
+		cmocka_unit_test(a_value_does_not_lead_out_of_its_place),
+		cmocka_unit_test(answers_become_members),
+		cmocka_unit_test(what_is_not_answered_follows_on_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
