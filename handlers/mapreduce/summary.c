@@ -67,6 +67,15 @@ static void speed_out(const struct mapreduce *job, const struct map_counts *coun
 	json_out_end(out, '}');
 }
 
+/* All is done, also what no chunk has: the headers of files. */
+static void progress_end(struct mapreduce *job)
+{
+	bool all;
+	int64_t known = input_bytes_known(job->input, &all);
+
+	run_progress(job->run, known, known, "map");
+}
+
 int summary_tell(struct mapreduce *job, void *merged, struct err *err)
 {
 	struct buf text = BUF(JOB_SUMMARY_BYTES_MAX);
@@ -74,6 +83,7 @@ int summary_tell(struct mapreduce *job, void *merged, struct err *err)
 	struct map_counts counts = counts_sum(job);
 	int rc;
 
+	progress_end(job);
 	run_good(job->run, counts.records - counts.failed);
 	json_out_object(&out, NULL);
 	json_out_text(&out, "kernel", job->plan->kernel->name);

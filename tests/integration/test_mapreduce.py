@@ -102,6 +102,14 @@ def test_the_summary_says_what_it_took(jobs):
     assert speed["bound_by"] in ("cpu", "disk", "memory", "input")
 
 
+def test_what_has_ended_is_done(jobs):
+    """To the last byte, the header of a CSV too."""
+    job = jobs.run("mapreduce", {"input": {"file": put(jobs, "three.csv", "number\n1\n2\n3\n")},
+                                 "map": {"builtin": "count"}})
+    assert job["summary"]["value"] == 3
+    assert [job["progress"][name] for name in ("done", "total", "percent")] == [13, 13, 100]
+
+
 # ---- files ----
 
 def put(jobs, name, content):
