@@ -154,7 +154,7 @@ int account_summary(struct pipeline *pipeline, struct err *err)
 	json_out_end(&out, ']');
 	json_out_bool(&out, "adds_up", adds_up);
 	bottleneck_out(pipeline, &out);
-	json_out_double(&out, "seconds", (double)(clock_us() - pipeline->opened_us) / 1e6);
+	json_out_double(&out, "elapsed_ms", (double)(clock_us() - pipeline->opened_us) / 1e3);
 	json_out_end(&out, '}');
 	rc = buf_ok(&text) ? run_summary(pipeline->run, text.data, text.len, err)
 			   : err_set(err, ERR_NO_MEMORY, "no memory for the summary");

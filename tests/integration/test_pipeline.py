@@ -33,6 +33,7 @@ def test_records_go_through_stages(jobs):
     assert flow(job) == [("check", 5, 3, 2, 0), ("stages[1]", 3, 3, 0, 0), ("stages[2]", 3, 2, 0, 1),
                          ("stages[3]", 2, 2, 0, 0)]
     assert job["counts"] == {"items": 2, "failed": 2}
+    assert job["summary"]["elapsed_ms"] > 0
 
 
 def test_failed_records_are_listed_with_their_place(jobs):
