@@ -66,7 +66,7 @@ int mapper_load(struct mapper *mapper, struct mapreduce *job, const char *blob, 
 		if (numbers_add(&mapper->with_failures, number, err))
 			return -1;
 	}
-	return job->plan->kernel->load(mapper->state, blob, len, err);
+	return job->plan->kernel->load ? job->plan->kernel->load(mapper->state, blob, len, err) : 0;
 }
 
 uint64_t checkpoint_seed(const char *blob, size_t len)
@@ -87,7 +87,7 @@ enum step checkpoint_make(struct mapreduce *job, unsigned lane, struct err *err)
 		.seed = job->seed,
 		.counts = mapper->counts,
 	};
-	int rc;
+	int rc = 0;
 
 	if (mapper->covered_count == 0)
 		return STEP_MORE;
@@ -95,9 +95,11 @@ enum step checkpoint_make(struct mapreduce *job, unsigned lane, struct err *err)
 	buf_add(&mapper->blob, &head, sizeof(head));
 	if (head.parts > 0)
 		buf_add(&mapper->blob, mapper->with_failures.at, head.parts * sizeof(uint64_t));
-	run_block_begin(job->run);
-	rc = job->plan->kernel->save(mapper->state, &mapper->blob, err);
-	run_block_end(job->run);
+	if (job->plan->kernel->save) {
+		run_block_begin(job->run);
+		rc = job->plan->kernel->save(mapper->state, &mapper->blob, err);
+		run_block_end(job->run);
+	}
 	if (rc)
 		return STEP_FAIL;
 	if (!buf_ok(&mapper->blob)) {

@@ -11,7 +11,7 @@
  *   a value   merge() into the first lane, then tell(): members of the summary
  *   items     gather(), division() on all lanes, next() until there are no more; then tell()
  * A kernel that `emits` gives items while it adds, each with its chunk, in the order of the
- * input; its state is no more than what it counts.
+ * input; its state has nothing that would have to be saved or merged.
  *
  * Threads    plan: any thread; a lane's state: one lane's; merge, gather, next, tell: one
  *            worker, no lane is adding; division: any lane, each number once.

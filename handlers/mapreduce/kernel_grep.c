@@ -24,7 +24,6 @@ struct grep_lane {
 	struct pattern_scratch *scratch;
 	struct expr_scratch *values;
 	struct buf text;
-	int64_t found;
 };
 
 /* ---- the plan ---- */
@@ -152,49 +151,9 @@ static int grep_add(void *state, const struct kernel_batch *batch, struct err *e
 		input_row_json(batch->portion, batch->rows, batch->pick[i], batch->lines);
 		buf_add_byte(batch->lines, '\n');
 		++*batch->lines_count;
-		lane->found++;
 	}
 	return buf_ok(batch->lines) ? 0
 				    : err_set(err, ERR_NO_MEMORY, "no memory for what was found");
-}
-
-static int grep_save(void *state, struct buf *blob, struct err *err)
-{
-	const struct grep_lane *lane = state;
-
-	return buf_add(blob, &lane->found, sizeof(lane->found))
-		       ? err_set(err, ERR_NO_MEMORY, "no memory for a checkpoint")
-		       : 0;
-}
-
-static int grep_load(void *state, const char *blob, size_t len, struct err *err)
-{
-	struct grep_lane *lane = state;
-
-	if (len != sizeof(lane->found))
-		return err_set(err, ERR_IO, "the checkpoint of a search has %zu bytes", len);
-	memcpy(&lane->found, blob, len);
-	return 0;
-}
-
-static int grep_merge(void *into, const void *from, struct err *err)
-{
-	struct grep_lane *lane = into;
-	const struct grep_lane *other = from;
-
-	(void)err;
-	lane->found += other->found;
-	return 0;
-}
-
-static int grep_tell(const void *plan, void *merged, struct json_out *out, struct err *err)
-{
-	const struct grep_lane *lane = merged;
-
-	(void)plan;
-	(void)err;
-	json_out_int(out, "value", lane->found);
-	return 0;
 }
 
 static const char *const grep_members[] = {"pattern", "ignore_case", "invert",
@@ -211,8 +170,4 @@ const struct kernel kernel_grep = {
 	.lane_new = grep_lane_new,
 	.lane_free = grep_lane_free,
 	.add_rows = grep_add,
-	.save = grep_save,
-	.load = grep_load,
-	.merge = grep_merge,
-	.tell = grep_tell,
 };

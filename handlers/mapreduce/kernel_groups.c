@@ -85,20 +85,13 @@ static void *squares_plan(struct kernel_planner *planner)
 static void *stats_plan(struct kernel_planner *planner)
 {
 	static const char *const functions[][2] = {
-		{"count", "count_of(%)"},
-		{"sum", "sum(%)"},
-		{"mean", "mean(%)"},
-		{"variance", "variance(%)"},
-		{"stddev", "stddev(%)"},
-		{"skew", "skew(%)"},
-		{"min", "min(%)"},
-		{"p25", "p25(%)"},
-		{"median", "median(%)"},
-		{"p75", "p75(%)"},
-		{"p95", "p95(%)"},
-		{"p99", "p99(%)"},
-		{"max", "max(%)"},
-		{NULL},
+		{"count", "count_of(%)"}, {"sum", "sum(%)"},
+		{"mean", "mean(%)"},	  {"variance", "variance(%)"},
+		{"stddev", "stddev(%)"},  {"skew", "skew(%)"},
+		{"min", "min(%)"},	  {"p25", "p25(%)"},
+		{"median", "median(%)"},  {"p75", "p75(%)"},
+		{"p95", "p95(%)"},	  {"p99", "p99(%)"},
+		{"max", "max(%)"},	  {NULL},
 	};
 
 	return one_plan(planner, functions);
@@ -195,7 +188,8 @@ static void *histogram_plan(struct kernel_planner *planner)
 	struct groups_plan *plan = NULL;
 
 	if (!(width > 0))
-		mistake_add(planner->planner->mistakes, "/spec/map/width", "missing-member",
+		mistake_add(planner->planner->mistakes, "/spec/map/width",
+			    json_get(planner->map, "width") ? "out-of-range" : "missing-member",
 			    "histogram needs the width of its bars, more than 0");
 	if (width > 0 && groups_of(planner, &of)) {
 		json_out_array(&out, NULL);

@@ -28,12 +28,12 @@ struct matrix_plan {
 
 struct matrix_lane {
 	const struct matrix_plan *plan;
+	int64_t memory_bytes;
 	double *loaded; /* from the file */
 	const double *right;
 	size_t inner, columns;
 	double *left, *result; /* ROWS_TOGETHER rows */
 	size_t rows;
-	int64_t done;
 };
 
 /* ---- the plan ---- */
@@ -142,6 +142,12 @@ static int right_load(struct matrix_lane *lane, const struct files *files, struc
 			       "'%s' has %lld bytes, which are no rows of %zu doubles", plan->file,
 			       (long long)version.size, plan->columns);
 	}
+	if (version.size > lane->memory_bytes) {
+		close(fd);
+		return err_set(err, ERR_LIMIT,
+			       "'%s' takes %lld bytes in each lane: give a larger `memory`",
+			       plan->file, (long long)version.size);
+	}
 	lane->inner = (size_t)version.size / row;
 	lane->loaded = malloc((size_t)version.size);
 	rc = lane->loaded
@@ -162,6 +168,7 @@ static void *matrix_lane_new(const struct kernel_lane *options, struct err *err)
 		return NULL;
 	}
 	lane->plan = plan;
+	lane->memory_bytes = options->memory_bytes;
 	lane->inner = plan->inner;
 	lane->columns = plan->columns;
 	lane->right = plan->right;
@@ -204,7 +211,6 @@ static void rows_emit(struct matrix_lane *lane, const struct kernel_batch *batch
 		buf_add_byte(batch->lines, '\n');
 	}
 	*batch->lines_count += (int64_t)lane->rows;
-	lane->done += (int64_t)lane->rows;
 	lane->rows = 0;
 }
 
@@ -257,42 +263,12 @@ static int matrix_end(void *state, const struct kernel_batch *batch, struct err 
 	return buf_ok(batch->lines) ? 0 : err_set(err, ERR_LIMIT, "rows of a product are too long");
 }
 
-static int matrix_save(void *state, struct buf *blob, struct err *err)
-{
-	const struct matrix_lane *lane = state;
-
-	return buf_add(blob, &lane->done, sizeof(lane->done))
-		       ? err_set(err, ERR_NO_MEMORY, "no memory for a checkpoint")
-		       : 0;
-}
-
-static int matrix_load(void *state, const char *blob, size_t len, struct err *err)
-{
-	struct matrix_lane *lane = state;
-
-	if (len != sizeof(lane->done))
-		return err_set(err, ERR_IO, "the checkpoint of a product has %zu bytes", len);
-	memcpy(&lane->done, blob, len);
-	return 0;
-}
-
-static int matrix_merge(void *into, const void *from, struct err *err)
-{
-	struct matrix_lane *lane = into;
-	const struct matrix_lane *other = from;
-
-	(void)err;
-	lane->done += other->done;
-	return 0;
-}
-
 static int matrix_tell(const void *plan, void *merged, struct json_out *out, struct err *err)
 {
 	const struct matrix_lane *lane = merged;
 
 	(void)plan;
 	(void)err;
-	json_out_int(out, "rows", lane->done);
 	json_out_int(out, "columns", (int64_t)lane->columns);
 	json_out_text(out, "blas", blas_name());
 	return 0;
@@ -313,8 +289,5 @@ const struct kernel kernel_matrix = {
 	.lane_free = matrix_lane_free,
 	.add_rows = matrix_add,
 	.end = matrix_end,
-	.save = matrix_save,
-	.load = matrix_load,
-	.merge = matrix_merge,
 	.tell = matrix_tell,
 };

@@ -164,9 +164,56 @@ static enum run_answer lines_emit(struct mapreduce *job, struct mapper *mapper, 
 					err);
 	if (answer != RUN_OK)
 		return answer;
+	mapper->unsaved += mapper->lines.len;
 	mapper->lines_count = 0;
 	buf_clear(&mapper->lines);
 	return RUN_OK;
+}
+
+/* How to go on inside a chunk whose items so far are shown. */
+struct chunk_resume {
+	int64_t mark, rows;
+	struct map_counts counts; /* of the chunk */
+};
+
+static void counts_add(struct map_counts *counts, const struct map_counts *more, int sign)
+{
+	counts->records += sign * more->records;
+	counts->filtered += sign * more->filtered;
+	counts->failed += sign * more->failed;
+	counts->bytes += sign * more->bytes;
+}
+
+/* Shows what a long chunk has emitted, when the kernel holds nothing of it back. */
+static enum run_answer chunk_save(struct mapreduce *job, struct mapper *mapper, unsigned lane)
+{
+	struct chunk_resume resume = {.rows = mapper->rows, .counts = mapper->counts};
+	enum run_answer answer;
+
+	if (mapper->unsaved < MAPREDUCE_OUT_SAVE_BYTES || job->plan->kernel->end)
+		return RUN_OK;
+	resume.mark = portion_mark(mapper->chunk);
+	counts_add(&resume.counts, &mapper->counts_before, -1);
+	answer =
+		run_part_save(job->run, lane, portion_part(mapper->chunk), &resume, sizeof(resume));
+	if (answer == RUN_OK)
+		mapper->unsaved = 0;
+	return answer;
+}
+
+static int chunk_resume(struct mapper *mapper, struct err *err)
+{
+	const struct part *part = portion_part(mapper->chunk);
+	struct chunk_resume resume;
+
+	mapper->unsaved = 0;
+	mapper->counts_before = mapper->counts;
+	if (part->resume_len != sizeof(resume))
+		return 0;
+	memcpy(&resume, part->resume, sizeof(resume));
+	mapper->rows = resume.rows;
+	counts_add(&mapper->counts, &resume.counts, 1);
+	return portion_seek(mapper->chunk, resume.mark, err);
 }
 
 /* What the kernel held back of the chunk. */
@@ -202,6 +249,8 @@ static enum step chunk_begin(struct mapreduce *job, unsigned lane, struct err *e
 	struct input_range range;
 
 	mapper->rows = 0;
+	if (chunk_resume(mapper, err))
+		return STEP_FAIL;
 	mapper->mark = portion_mark(mapper->chunk);
 	mapper->has_failed = false;
 	mapper->listed = 0;
@@ -301,6 +350,8 @@ static enum run_answer chunk_go_on(struct mapreduce *job, unsigned lane, struct 
 
 	if (answer == RUN_OK)
 		answer = lines_emit(job, mapper, lane, err);
+	if (answer == RUN_OK)
+		answer = chunk_save(job, mapper, lane);
 	if (answer != RUN_OK)
 		return answer;
 	answer = slice_add(job, mapper, err);

@@ -61,6 +61,8 @@ struct mapper {
 	struct buf blob;
 	struct buf lines; /* of a kernel that emits: not handed over yet */
 	int64_t lines_count;
+	size_t unsaved;			 /* bytes that the chunk emitted since it was saved */
+	struct map_counts counts_before; /* the chunk */
 
 	/* A batch of rows. */
 	struct rows batch;

@@ -145,7 +145,7 @@ static int states_merge(struct mapreduce *job, struct err *err)
 {
 	const struct kernel *kernel = job->plan->kernel;
 
-	for (unsigned i = 1; i < job->mappers_count; i++)
+	for (unsigned i = 1; kernel->merge && i < job->mappers_count; i++)
 		if (kernel->merge(job->mappers[0]->state, job->mappers[i]->state, err))
 			return -1;
 	return summary_tell(job, job->mappers[0]->state, err);

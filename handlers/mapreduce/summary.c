@@ -81,13 +81,18 @@ int summary_tell(struct mapreduce *job, void *merged, struct err *err)
 	struct buf text = BUF(JOB_SUMMARY_BYTES_MAX);
 	struct json_out out = JSON_OUT(&text);
 	struct map_counts counts = counts_sum(job);
-	int rc;
+	struct run_left left;
+	int rc = 0;
 
 	progress_end(job);
 	run_good(job->run, counts.records - counts.failed);
 	json_out_object(&out, NULL);
 	json_out_text(&out, "kernel", job->plan->kernel->name);
-	rc = job->plan->kernel->tell(job->plan->kernel_plan, merged, &out, err);
+	run_left(job->run, &left);
+	if (job->plan->kernel->emits)
+		json_out_int(&out, "value", left.items);
+	if (job->plan->kernel->tell)
+		rc = job->plan->kernel->tell(job->plan->kernel_plan, merged, &out, err);
 	json_out_int(&out, "records", counts.records);
 	if (counts.filtered > 0)
 		json_out_int(&out, "filtered", counts.filtered);

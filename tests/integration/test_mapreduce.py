@@ -110,6 +110,15 @@ def test_what_has_ended_is_done(jobs):
     assert [job["progress"][name] for name in ("done", "total", "percent")] == [13, 13, 100]
 
 
+def test_items_of_one_job_are_another_ones_input(jobs):
+    """By the id of the first."""
+    first = jobs.run("mapreduce", {"input": {"items": list("abacab")},
+                                   "map": {"builtin": "distinct"}})
+    second = jobs.run("mapreduce", {"input": {"job": first["id"]},
+                                    "map": {"builtin": "sum", "of": "count"}})
+    assert answer(second)["value"] == 6
+
+
 # ---- files ----
 
 def put(jobs, name, content):
@@ -265,6 +274,22 @@ def test_grep_gives_records_in_their_order(jobs):
     assert items(jobs, folded) == []
 
 
+def test_a_long_chunk_shows_its_items_as_it_goes(start_daemon):
+    """One compressed file is one chunk: 12 MB of matches, killed in the middle, come once each."""
+    daemon = start_daemon()
+    lines = [f"{n} {'x' * 50}" for n in range(200000)]
+    name = put(daemon.client, "long.gz", gzip.compress("\n".join(lines).encode(), 1))
+    spec = {"input": {"file": name, "format": "lines"}, "map": {"builtin": "grep", "pattern": "x$"}}
+    job = daemon.client.submit("mapreduce", spec)
+    with daemon.client.stream(f"/v1/jobs/{job['id']}/results?follow=true") as stream:
+        next(stream.lines())
+    daemon.kill()
+    daemon.start()
+    job = daemon.client.ended(job["id"])
+    assert answer(job)["value"] == answer(job)["records"] == len(lines)
+    assert daemon.client.results(job["id"]) == lines
+
+
 def test_grep_looks_into_a_field(jobs):
     """`of` is an expression; what is no text is not found."""
     records = [{"a": "xyz"}, {"a": 5}, {"b": "xyz"}, {"a": "zyx"}]
@@ -277,7 +302,7 @@ def test_a_matrix_has_bad_rows_like_any_input(jobs):
     spec = {"input": {"items": [[1, 2], [3], "x", [0.5, -1]]}, "on_error": "skip",
             "map": {"builtin": "matrix_multiply", "by": [[1, 0, 2], [0, 1, 1]]}}
     job = jobs.run("mapreduce", spec)
-    assert answer(job)["failed"] == 2 and answer(job)["rows"] == 2
+    assert answer(job)["failed"] == 2 and answer(job)["value"] == 2
     assert jobs.results(job["id"]) == [[1, 2, 4], [0.5, -1, 0]]
 
 
