@@ -128,6 +128,9 @@ static void arms_link(struct linking *linking, unsigned from)
 		if (to < 0)
 			continue;
 		linking->targeted[to] = true;
+		if (linking->linked[from][to] && !object)
+			mistake_add(linking->mistakes, place, "conflict",
+				    "it gets a copy already: its records would come twice");
 		link_add(linking, from, (unsigned)to, arm);
 	}
 }

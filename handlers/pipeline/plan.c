@@ -117,8 +117,21 @@ static void name_check(const struct plan *plan, const struct stage *stage,
 		by = plan->stages[i]->pointer;
 	}
 	if (taken)
-		mistake_add(mistakes, mistakes_pointer(mistakes, stage->pointer, "name"),
+		mistake_add(mistakes,
+			    stage->named ? mistakes_pointer(mistakes, stage->pointer, "name")
+					 : stage->pointer,
 			    "conflict", "'%.64s' is the name of %s too", stage->name, by);
+}
+
+/* A member of one verb alone. */
+static void match_check(const struct stage *stage, struct mistakes *mistakes)
+{
+	const struct json *match = json_get(stage->json, "match");
+
+	if (match && json_kind(match) != JSON_NULL && stage->kind != &no_verb &&
+	    strcmp(stage->kind->verb, "branch") != 0)
+		mistake_add(mistakes, mistakes_pointer(mistakes, stage->pointer, "match"),
+			    "conflict", "it belongs to branch, not to %s", stage->kind->verb);
 }
 
 /* Names and pointers outlive the mistakes: they are the plan's. */
@@ -141,9 +154,9 @@ static bool stage_read(struct plan *plan, const struct json *json, struct mistak
 		return false;
 	stage->well_formed =
 		spec_check_noun(stage_params, "stage verb", json, stage->pointer, mistakes) == 0;
-	if (stage->named)
-		name_check(plan, stage, mistakes);
+	name_check(plan, stage, mistakes);
 	verb_read(stage, mistakes);
+	match_check(stage, mistakes);
 	return true;
 }
 

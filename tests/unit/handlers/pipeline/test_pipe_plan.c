@@ -71,6 +71,8 @@ static void names_are_known_and_unique(void **state)
 			"results]\n");
 	assert_mistakes("[{\"name\":\"a\",\"limit\":1},{\"name\":\"a\",\"limit\":1}]",
 			"/spec/stages/1/name conflict: 'a' is the name of /spec/stages/0 too\n");
+	assert_mistakes("[{\"name\":\"stages[1]\",\"limit\":1},{\"limit\":1}]",
+			"/spec/stages/1 conflict: 'stages[1]' is the name of /spec/stages/0 too\n");
 	assert_mistakes("[{\"name\":\"input\",\"limit\":1}]",
 			"/spec/stages/0/name conflict: 'input' is the name of the input too\n");
 	assert_mistakes("[{\"branch\":[{\"to\":\"x\"}]},{\"name\":\"y\",\"limit\":1}]",
@@ -105,6 +107,14 @@ static void every_record_ends_somewhere(void **state)
 			"or end it with a sink; only the last stage gives the results]\n");
 }
 
+static void members_of_other_verbs_are_told(void **state)
+{
+	/* match says how a branch chooses. */
+	(void)state;
+	assert_mistakes("[{\"limit\":1,\"match\":\"all\"}]",
+			"/spec/stages/0/match conflict: it belongs to branch, not to limit\n");
+}
+
 static void members_are_selected_once(void **state)
 {
 	/* A path twice, one inside another; beside each other they are no mistake. */
@@ -122,6 +132,9 @@ static void records_come_once(void **state)
 	(void)state;
 	assert_mistakes("[{\"name\":\"a\",\"limit\":1},{\"from\":[\"a\",\"a\"],\"limit\":1}]",
 			"/spec/stages/1/from/1 conflict: 'a' is named already: its records would "
+			"come twice\n");
+	assert_mistakes("[{\"tee\":[\"x\",\"x\"]},{\"name\":\"x\",\"limit\":1}]",
+			"/spec/stages/0/tee/1 conflict: it gets a copy already: its records would "
 			"come twice\n");
 	assert_mistakes("[{\"from\":\"input\",\"merge\":[\"input\"]}]",
 			"/spec/stages/0/merge/0 conflict: 'input' is named already: its records "
@@ -171,6 +184,7 @@ int main(void)
 		cmocka_unit_test(names_are_known_and_unique),
 		cmocka_unit_test(records_come_from_the_input_and_do_not_go_round),
 		cmocka_unit_test(every_record_ends_somewhere),
+		cmocka_unit_test(members_of_other_verbs_are_told),
 		cmocka_unit_test(members_are_selected_once),
 		cmocka_unit_test(records_come_once),
 		cmocka_unit_test(what_is_not_built_yet_says_so),
