@@ -291,6 +291,18 @@ enum {
 	PIPELINE_BUNDLE_BYTES_MAX = 256 * 1024 * 1024, /* texts computed of some hundred records on one lane */
 	PIPELINE_MEMORY_BYTES     = 256 * 1024 * 1024, /* of reduce and sort, before they go to disk */
 
+	/* trying specs */
+	SAMPLE_BYTES_MAX          = 4 * 1024 * 1024,  /* of records, or a text: a person has pasted it */
+	SAMPLE_RECORDS_MAX        = 10 * 1000,        /* a tenth of a second of work, as a rule */
+	TRIAL_US_MAX              = 3 * 1000 * 1000,  /* a person waits for it; the desk does other tests too */
+	TRIAL_ROWS_MAX            = 200 * 1000,       /* that stages hand on: one record can become many */
+	TRIAL_SHOWN_MAX           = 100,              /* records after each stage */
+	TRIAL_SHOWN_BYTES         = 256 * 1024,       /* of them */
+	TRIAL_ERRORS_MAX          = 100,              /* listed; the rest is counted */
+	TRIAL_LOGS_MAX            = 100,              /* lines of all scripts; likewise */
+	TRIAL_RESULTS_BYTES       = 8 * 1024 * 1024,  /* of what comes out; the rest is counted */
+	TRIAL_MEMORY_BYTES        = 64 * 1024 * 1024, /* of reduce and sort: there is no disk */
+
 	/* HTML */
 	HTML_BYTES_MAX            = 10 * 1024 * 1024,
 	HTML_DEPTH_MAX            = 512,              /* deeper elements become siblings, as browsers do */

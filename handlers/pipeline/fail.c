@@ -30,9 +30,6 @@ static int failed_add(struct pipe_lane *lane, const struct failed_row *failed, s
 /* Where the row that a record comes from begins; -1: a barrier made it. */
 static int64_t offset_of(const struct pipe_lane *lane, const struct bundle *bundle, uint32_t row)
 {
-	if (bundle == &lane->bundles[0] && lane->pipeline->doing == DOING_INPUT &&
-	    lane->pipeline->rehearsal)
-		return bundle->records[row].order;
 	if (bundle != &lane->bundles[0] || bundle->base == 0)
 		return -1;
 	return row_offset(&lane->rows, bundle->records[row].order);
@@ -95,7 +92,7 @@ int stage_failed(struct stage_lane *at, struct bundle *bundle, uint32_t row, con
 	failed.err.code = code_of(why->code);
 	failed.offset = offset_of(at->lane, bundle, row);
 	at->counts[COUNT_FAILED]++;
-	switch (at->stage->on_error) {
+	switch (at->lane->pipeline->trial ? ON_ERROR_DEAD_LETTER : at->stage->on_error) {
 	case ON_ERROR_FAIL:
 		return fail_told(at->lane, &failed, err);
 	case ON_ERROR_SKIP:
@@ -140,6 +137,8 @@ static int malformed_fail(struct pipe_lane *lane, const struct row *row, size_t 
 
 	err_set(&failed.err, ERR_INVALID_RECORD, "%s", mistake->detail);
 	lane->malformed++;
+	if (lane->pipeline->trial) /* as of stages: all are listed */
+		how = TYPE_ERROR_DEAD_LETTER;
 	if (how == TYPE_ERROR_FAIL)
 		return fail_told(lane, &failed, err);
 	if (how != TYPE_ERROR_SKIP)

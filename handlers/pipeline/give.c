@@ -8,6 +8,8 @@
  */
 #include "handlers/pipeline/pipeline.h"
 
+#include "handlers/pipeline/trial.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -63,14 +65,8 @@ static int results_give(struct pipe_lane *lane, const struct stage *stage, struc
 	int rc = 1;
 
 	for (size_t i = 0; i < GIVEN_ROWS && lane->out.len < GIVEN_BYTES && rc > 0; i++) {
-		size_t before = lane->out.len;
-
 		rc = stage->kind->give(pipeline, stage, &lane->out, err);
 		if (rc > 0) {
-			if (pipeline->rehearsal)
-				rehearsal_watch_given(&lane->stages[stage->turn],
-						      buf_text(&lane->out) + before,
-						      lane->out.len - before);
 			buf_add_byte(&lane->out, '\n');
 			lane->out_count++;
 			lane->stages[stage->turn].counts[COUNT_MADE]++;
@@ -112,9 +108,6 @@ static int bundle_give(struct pipe_lane *lane, const struct stage *stage, struct
 		rc = stage->kind->give(lane->pipeline, stage, &bundle->text, err);
 		if (rc <= 0)
 			break;
-		if (lane->pipeline->rehearsal)
-			rehearsal_watch_given(&lane->stages[stage->turn], buf_text(&bundle->text),
-					      bundle->text.len);
 		text = arena_copy(&bundle->arena, buf_text(&bundle->text), bundle->text.len);
 		if (!text)
 			return err_set(err, ERR_NO_MEMORY, "no memory for records");
@@ -125,6 +118,8 @@ static int bundle_give(struct pipe_lane *lane, const struct stage *stage, struct
 		bytes += bundle->text.len;
 	}
 	lane->stages[stage->turn].counts[COUNT_MADE] += (int64_t)picks->count;
+	if (lane->pipeline->trial)
+		trial_saw(lane->pipeline->trial, &lane->stages[stage->turn], bundle, picks);
 	if (rc < 0 || lane_deliver(lane, bundle, stage->to, stage->to_count, picks, err))
 		return -1;
 	lane->pushing = true;

@@ -11,6 +11,7 @@
 #include "handlers/pipeline/pipeline.h"
 
 #include "base/expr/expr.h"
+#include "handlers/pipeline/trial.h"
 #include "handlers/script/script.h"
 
 #include <stdlib.h>
@@ -173,7 +174,7 @@ static int stage_run(struct stage_lane *at, struct bundle *bundle, struct err *e
 
 	if (stage->renew && rows_renew(at, bundle, &at->in, err))
 		return -1;
-	if (stage->kind->run && !(stage->kind->completion && at->lane->pipeline->rehearsal) &&
+	if (stage->kind->run && !(stage->kind->completion && at->lane->pipeline->trial) &&
 	    stage->kind->run(at, bundle, &at->in, err))
 		return -1;
 	failed = at->counts[COUNT_FAILED] - failed;
@@ -184,6 +185,8 @@ static int stage_run(struct stage_lane *at, struct bundle *bundle, struct err *e
 			(int64_t)(came + held - at->held) - (int64_t)at->in.count - failed;
 	}
 	at->busy_us += clock_us() - begun_us;
+	if (at->lane->pipeline->trial && !(stage->kind->flags & STAGE_BARRIER))
+		trial_saw(at->lane->pipeline->trial, at, bundle, &at->in);
 	return 0;
 }
 
@@ -260,9 +263,7 @@ enum run_answer lane_push(struct pipe_lane *lane, struct bundle *bundle, struct 
 
 		if ((at->in.count == 0 && at->held == 0) || at->stage->takes != bundle->stretch)
 			continue;
-		if (stage_run(at, bundle, err) ||
-		    (lane->pipeline->rehearsal && rehearsal_watch(at, bundle, err)) ||
-		    stage_hand_on(at, bundle, err))
+		if (stage_run(at, bundle, err) || stage_hand_on(at, bundle, err))
 			return RUN_ERROR;
 		if (at->held > 0 && !lane->waits)
 			lane->waits = at;

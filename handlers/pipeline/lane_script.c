@@ -2,13 +2,16 @@
 /* lane_script.c - the scripts of a lane's stages: one vm for all of them. */
 #include "handlers/pipeline/pipeline.h"
 
+#include "handlers/pipeline/trial.h"
 #include "handlers/script/script.h"
 
 static void script_says(void *to, const char *text, size_t len)
 {
 	const struct pipe_lane *lane = to;
 
-	if (lane->pipeline->run)
+	if (lane->pipeline->trial)
+		trial_said(lane->pipeline->trial, text, len);
+	else
 		run_log(lane->pipeline->run, LOG_INFO, "%.*s", (int)len, text);
 }
 
@@ -19,6 +22,7 @@ int lane_script_load(struct pipe_lane *lane, const struct script *script, unsign
 	struct buf *context = &lane->pipeline->context;
 	struct script_options options = {
 		.seed = lane->pipeline->seed,
+		.exact = lane->pipeline->trial != NULL,
 		.log = script_says,
 		.log_to = lane,
 	};
@@ -40,9 +44,17 @@ int lane_script_call(struct pipe_lane *lane, unsigned slot, struct bundle *bundl
 		.values = bundle_values(bundle, row),
 		.extra = extra,
 	};
+	struct trial *trial = lane->pipeline->trial;
 	struct script_mistake mistake;
+	int rc;
 
-	if (script_call(lane->vm, slot, &args, ret_result, &mistake) == 0)
+	if (trial && trial_goes_on(trial, err))
+		return -1;
+	rc = script_call(lane->vm, slot, &args, ret_result, &mistake);
+	if (trial)
+		trial_worked(trial, rc ? mistake.work : ret_result->work,
+			     rc ? 0 : ret_result->count);
+	if (rc == 0)
 		return 0;
 	*err = mistake.err;
 	if (mistake.line > 0)

@@ -12,6 +12,7 @@
 #include "handlers/pipeline/pipeline.h"
 
 #include "handlers/input/input.h"
+#include "handlers/pipeline/preview.h"
 
 #include <stdlib.h>
 #include <string.h>

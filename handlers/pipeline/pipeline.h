@@ -6,7 +6,7 @@
  *   lane.c       one lane: claims portions, pushes bundles through the stages, emits
  *   give.c       a barrier gives what it has gathered, in a phase of its own
  *   progress.c   what each stage is doing, while it does
- *   rehearse.c   all of it on a few records, without a job; trial.c tests and previews
+ *   trial.c      all of it over a sample, without a run: preview.c, spec_tests.c, trial_out.c
  *   account.c    what each stage took, passed on, filtered, failed: the summary
  *   stretch.h bundle.h overlay.c    records on their way
  *   stages.c stage_*.c              the verbs
@@ -28,8 +28,10 @@
 #include <stdatomic.h>
 
 struct expr_scratch;
+struct sample;
 struct script_result;
 struct script_vm;
+struct trial;
 
 /* ---- the plan ---- */
 
@@ -47,17 +49,29 @@ struct plan {
 	unsigned stretches_count;
 	struct stage **barriers; /* and what has something left at the end: in the order of turns */
 	unsigned barriers_count;
-	bool one_lane;	  /* some stage before the first barrier wants records in order */
-	bool in_order;	  /* results of the first phase come in the order of the input */
-	bool has_state;	  /* stages of the first phase keep something beyond a part */
-	unsigned places;  /* lanes that all have a worker of each stage that waits; 0: any */
-	bool saves_parts; /* results of a part in hand may be shown: all state is in its lane */
-	const struct json *sample; /* of a preview: its records */
-	struct stage *last;	   /* which gives the results; NULL: the input does */
-	const char *root;	   /* the pointer of the spec */
+	bool one_lane;	    /* some stage before the first barrier wants records in order */
+	bool in_order;	    /* results of the first phase come in the order of the input */
+	bool has_state;	    /* stages of the first phase keep something beyond a part */
+	unsigned places;    /* lanes that all have a worker of each stage that waits; 0: any */
+	bool saves_parts;   /* results of a part in hand may be shown: all state is in its lane */
+	struct stage *last; /* which gives the results; NULL: the input does */
+	const char *root;   /* the pointer of the spec */
+
+	struct sample *sample;	   /* of a test: what is tried, … */
+	unsigned shown;		   /* … how much of it is shown, … */
+	const struct json *params; /* … and what scripts see as ctx.params */
 };
 
-extern const struct param pipeline_params[];
+/* clang-format off */
+#define PIPELINE_STAGES_PARAM \
+	{.name = "stages", .kind = PARAM_ARRAY, .members = pipeline_stage, .required = true, \
+	 .max = PIPELINE_STAGES_MAX, .summary = "What is done with them, in this order"}
+/* clang-format on */
+
+extern const struct param pipeline_params[], pipeline_stage[];
+/* The members of a spec but `input`; `root` is the pointer to it. */
+int pipeline_plan_stages(const struct json *spec, const char *root, struct planner *planner,
+			 struct plan **ret_plan);
 int pipeline_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan);
 void pipeline_plan_free(struct plan *plan);
 
@@ -139,8 +153,8 @@ struct pipeline {
 	struct buf context;	 /* what scripts see as ctx; empty until one is loaded */
 	uint64_t seed;		 /* of hashes, the same in all attempts */
 	int64_t opened_us;
-	struct progress *progress;   /* progress.c */
-	struct rehearsal *rehearsal; /* there is no run: rehearse.c; else NULL */
+	struct progress *progress; /* progress.c */
+	struct trial *trial; /* watches in place of a run, which is NULL then; NULL: a job's */
 };
 
 /* Completions of a stage have its turn above so many bits of their own. */
@@ -209,17 +223,6 @@ enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct 
 
 /* pipeline.c */
 void pipeline_free(struct pipeline *pipeline);
-
-/* rehearse.c: what a stage gives, and what a barrier does. */
-int rehearsal_watch(struct stage_lane *at, struct bundle *bundle, struct err *err);
-void rehearsal_watch_given(struct stage_lane *at, const char *text, size_t len);
-
-/* trial.c */
-void tests_run(const struct plan *plan, const struct json *tests, struct mistakes *mistakes);
-extern const struct param pipeline_preview_params[];
-int pipeline_preview_plan(const struct json *body, struct planner *planner, struct plan **ret_plan);
-int pipeline_preview(const struct plan *plan, const struct fetch_result *sample,
-		     struct json_out *out, struct err *err);
 
 /* progress.c */
 int progress_open(struct pipeline *pipeline, struct err *err);

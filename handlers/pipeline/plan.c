@@ -7,7 +7,9 @@
  */
 #include "handlers/pipeline/pipeline.h"
 
+#include "handlers/input/sample.h"
 #include "handlers/pipeline/planner.h"
+#include "handlers/pipeline/preview.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@ enum { PLAN_BYTES_MAX = 64 * 1024 * 1024, TESTS_MAX = 100, TEST_RECORDS_MAX = 10
 static const char *const on_errors[] = {"fail", "skip", "dead_letter", NULL};
 
 /* clang-format off */
-static const struct param stage_element[] = {
+const struct param pipeline_stage[] = {
 	{.kind = PARAM_OBJECT, .members = stage_params, .by_plan = true,
 	 .summary = "One verb, and how it is done"},
 	{0},
@@ -44,8 +46,7 @@ static const struct param test_element[] = {
 const struct param pipeline_params[] = {
 	{.name = "input", .kind = PARAM_OBJECT, .members = input_params, .required = true,
 	 .summary = "Where records come from"},
-	{.name = "stages", .kind = PARAM_ARRAY, .members = stage_element, .required = true,
-	 .max = PIPELINE_STAGES_MAX, .summary = "What is done with them, in this order"},
+	PIPELINE_STAGES_PARAM,
 	{.name = "ordered", .kind = PARAM_BOOL, .preset = "true",
 	 .summary = "Results come in the order of the input"},
 	{.name = "chunk_size", .kind = PARAM_SIZE, .min = 1024, .max = 1024.0 * 1024 * 1024,
@@ -60,13 +61,6 @@ const struct param pipeline_params[] = {
 	{0},
 };
 
-const struct param pipeline_preview_params[] = {
-	{.name = "items", .kind = PARAM_ARRAY, .members = record_element, .required = true,
-	 .max = TEST_RECORDS_MAX, .summary = "The records"},
-	{.name = "stages", .kind = PARAM_ARRAY, .members = stage_element, .required = true,
-	 .max = PIPELINE_STAGES_MAX, .summary = "As in the spec of a job"},
-	{0},
-};
 /* clang-format on */
 
 /* ---- stages ---- */
@@ -385,14 +379,12 @@ int pipeline_plan(const struct json *spec, struct planner *planner, struct plan 
 	return -1;
 }
 
-int pipeline_preview_plan(const struct json *body, struct planner *planner, struct plan **ret_plan)
+int pipeline_plan_stages(const struct json *spec, const char *root, struct planner *planner,
+			 struct plan **ret_plan)
 {
-	struct plan *plan = plan_new("");
+	struct plan *plan = plan_new(root);
 
-	if (!plan)
-		return -1;
-	plan->sample = json_get(body, "items");
-	if (plan_stages(plan, body, planner) == 0) {
+	if (plan && plan_stages(plan, spec, planner) == 0) {
 		*ret_plan = plan;
 		return 0;
 	}
@@ -414,6 +406,7 @@ void pipeline_plan_free(struct plan *plan)
 	for (unsigned i = 0; i < plan->stretches_count; i++)
 		stretch_done(&plan->stretches[i]);
 	input_plan_free(plan->input);
+	sample_free(plan->sample);
 	arena_done(&plan->arena);
 	free(plan);
 }

@@ -185,7 +185,11 @@ int sorter_add(struct sorter *sorter, struct run *run, const struct sort_record 
 {
 	if (entry_add(sorter, record, err) || limit_apply(sorter, err))
 		return -1;
-	return sorter->bytes > sorter->bytes_max ? run_write(sorter, run, err) : 0;
+	if (sorter->bytes <= sorter->bytes_max)
+		return 0;
+	return run ? run_write(sorter, run, err)
+		   : err_set(err, ERR_LIMIT, "a test sorts at most %lld bytes",
+			     (long long)sorter->bytes_max);
 }
 
 /* ---- the file ---- */

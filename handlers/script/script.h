@@ -76,6 +76,7 @@ struct script_options {
 	const char *ctx; /* the object `ctx`, valid JSON; NULL: {} */
 	size_t ctx_len;
 	uint64_t seed; /* of math.random and uuid.v4, with each record's number */
+	bool exact;    /* work counts each instruction, for tests: several times slower */
 	/* What log(…) says; NULL: nobody listens.  `text` is UTF-8, at most SCRIPT_LOG_BYTES_MAX.
 	 */
 	void (*log)(void *to, const char *text, size_t len);
@@ -120,6 +121,7 @@ struct script_mistake {
 	struct err err;	    /* ERR_SCRIPT; ERR_LIMIT: a limit that it cannot move; ERR_NO_MEMORY */
 	int line;	    /* of the source, from 1; 0: not known */
 	const char *source; /* that line, borrowed from the script; NULL: not known */
+	uint64_t work;	    /* until then */
 };
 
 /* -1 and *ret_mistake: this record fails, the vm goes on with the next. */

@@ -62,6 +62,14 @@ static void watch_every(lua_State *L, int instructions)
 	lua_sethook(L, watch, LUA_MASKCOUNT, instructions);
 }
 
+/* Instructions from one look to the next. */
+static int watch_step(const struct script_vm *vm)
+{
+	if (vm->options.exact)
+		return 1;
+	return vm->heavy ? HEAVY_STEP : WATCH_STEP;
+}
+
 static const char *limit_text(enum limit limit)
 {
 	static const char *const texts[] = {
@@ -139,7 +147,7 @@ static void watch(lua_State *L, lua_Debug *debug)
 	(void)debug;
 	if (vm->expired)
 		vm_limit_raise(L, vm->expired);
-	vm->work += vm->heavy ? HEAVY_STEP : WATCH_STEP;
+	vm->work += (uint64_t)watch_step(vm);
 	if (vm->work > SCRIPT_WORK_MAX)
 		vm_limit_raise(L, LIMIT_WORK);
 	if (!vm->heavy && ++vm->watches % WATCH_CPU_EVERY)
@@ -184,7 +192,7 @@ static void *allocate(void *ctx, void *block, size_t was, size_t size)
 		vm->work += size / BYTES_PER_WORK;
 		if (size >= HEAVY_BYTES && !vm->heavy) {
 			vm->heavy = true;
-			watch_every(vm->L, HEAVY_STEP);
+			watch_every(vm->L, watch_step(vm));
 		}
 	}
 	made = realloc(block, size);
@@ -522,7 +530,7 @@ static int mistake_tell(struct script_vm *vm, int status, struct script_mistake 
 {
 	const struct script *script = vm->loaded_now->script;
 
-	*ret = (struct script_mistake){.line = vm->line};
+	*ret = (struct script_mistake){.line = vm->line, .work = vm->work};
 	if (vm->expired) {
 		err_set(&ret->err, ERR_LIMIT, "%s", limit_text(vm->expired));
 		if (vm->expired == vm->refused)
@@ -560,7 +568,7 @@ static void call_begin(struct script_vm *vm, unsigned slot, const struct script_
 	if (vm->arena.used > 0)
 		arena_clear(&vm->arena);
 	origins_clear(vm);
-	watch_every(vm->L, WATCH_STEP);
+	watch_every(vm->L, watch_step(vm));
 }
 
 static void value_settle(const struct script_vm *vm, struct value *value)

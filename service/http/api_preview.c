@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* api_preview.c - POST /v1/handlers/{name}/test: what a spec finds in one sample.
  *
- *   body ─ preview_plan ▶ plan ─ html pasted ─────────────────────▶ desk ─ preview() ▶ answer
+ *   body ─ preview_plan ▶ plan ─ sample pasted ───────────────────▶ desk ─ preview() ▶ answer
  *                              └ url: fetch_start ─ fetched(), on the fetch thread ─┘
  *
  * The fetch passes the same guard, breaker and limits as a job's.  The connection is

@@ -160,42 +160,6 @@ def test_what_was_gathered_cannot_be_retried(jobs):
     assert answer.status == 409 and answer.problem == "items-not-retryable"
 
 
-def test_a_pipeline_is_tried_on_a_few_records(jobs):
-    """What each stage gives, without a job; mistakes have pointers into the body."""
-    stages = [{"name": "check", "validate": {"properties": {"v": {"minimum": 0}}}, "on_error": "dead_letter"},
-              {"set": {"w": "v * v"}}, {"rate_limit": {"records": 1}},
-              {"reduce": {"aggregates": {"n": "count", "w": "sum(w)"}}}, {"map": "r.x = r.w + 1"}]
-    path = "/v1/handlers/pipeline/test"
-    told = jobs.post(path, {"items": [{"v": 2}, {"v": -1}, {"v": 3}], "stages": stages}).json()
-    assert [(s["stage"], s["in"], s["out"], s["failed"], s["records"]) for s in told["stages"]] == [
-        ("check", 3, 2, 1, [{"v": 2}, {"v": 3}]),
-        ("stages[1]", 2, 2, 0, [{"v": 2, "w": 4}, {"v": 3, "w": 9}]),
-        ("stages[2]", 2, 2, 0, [{"v": 2, "w": 4}, {"v": 3, "w": 9}]),
-        ("stages[3]", 2, 2, 0, [{"n": 2, "w": 13}]),
-        ("stages[4]", 1, 1, 0, [{"n": 2, "w": 13, "x": 14}])]
-    assert told["results"] == [{"n": 2, "w": 13, "x": 14}]
-    assert told["errors"] == [{"stage": "check", "record": 1, "error": {
-        "type": "invalid-record", "detail": "/v: -1 is below 0"}}]
-    told = jobs.post(path, {"items": [{"v": "x"}], "stages": [{"set": {"w": "v * 2"}}]}).json()
-    assert told["error"] == {"type": "invalid-record", "detail": 'stages[0]: "x" is not a number'}
-    assert jobs.post(path, {"items": [], "stages": [{"fliter": ""}]}).pointers == ["/stages/0/fliter"]
-
-
-def test_a_spec_brings_its_tests(jobs):
-    """One that comes out otherwise is a mistake of the spec, with what came and what should."""
-    good = pipeline({"set": {"w": "v * v"}}, items=[{"v": 5}],
-                    tests=[{"input": [{"v": 2}], "expect": [{"w": 4.0, "v": 2}]}])
-    assert jobs.results(jobs.run("pipeline", good)["id"]) == [{"v": 5, "w": 25}]
-    bad = {**good, "tests": [{"input": [{"v": 2}], "expect": [{"v": 2, "w": 5}]},
-                             {"input": [{"v": 2}], "expect": []},
-                             {"input": [], "expect": [1]}, {"input": [{"v": "x"}], "expect": []}]}
-    answer = jobs.post("/v1/jobs/validate", {"type": "pipeline", "spec": bad})
-    assert answer.status == 422
-    assert answer.pointers == ["/spec/tests/0/expect/0", "/spec/tests/1/expect",
-                               "/spec/tests/2/expect/0", "/spec/tests/3"]
-    assert answer.json()["errors"][0]["detail"] == 'the result is {"v":2,"w":4}'
-
-
 def test_mistakes_come_at_once(jobs):
     """A verb, an expression, a script, a name: each with its place."""
     answer = jobs.post("/v1/jobs", {"type": "pipeline", "spec": pipeline(

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* preview.h - trying pipelines without jobs: the callbacks of the handler that do. */
+#ifndef HANDLERS_PIPELINE_PREVIEW_H
+#define HANDLERS_PIPELINE_PREVIEW_H
+
+#include "handlers/pipeline/pipeline.h"
+
+/* POST /v1/handlers/pipeline/test */
+extern const struct param pipeline_preview_params[];
+int pipeline_preview_plan(const struct json *body, struct planner *planner, struct plan **ret_plan);
+int pipeline_preview(const struct plan *plan, const struct fetch_result *sample,
+		     struct json_out *out, struct err *err);
+
+/* The `tests` of a spec: each that comes out otherwise is a mistake. */
+void tests_run(const struct plan *plan, const struct json *tests, struct mistakes *mistakes);
+
+#endif

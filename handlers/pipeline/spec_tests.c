@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* spec_tests.c - `tests` of a spec: records, and what is to become of them. */
+#include "handlers/pipeline/preview.h"
+
+#include "handlers/input/sample.h"
+#include "handlers/pipeline/trial.h"
+#include "handlers/schema/schema.h"
+
+#include <string.h>
+
+enum { DETAIL_BYTES = 120 };
+
+/* Is this line that value?  By what they are: 1 is 1.0, members have no order. */
+static bool line_is(const char *line, size_t len, const struct json *expected)
+{
+	struct buf text = BUF(JOB_SPEC_BYTES_MAX);
+	struct schema_scratch *scratch = schema_scratch_new();
+	struct mistakes none;
+	struct json_place place;
+	struct json *json = NULL;
+	struct schema *schema = NULL;
+	struct scanner *scanner = NULL;
+	struct scan_mistake wrong;
+	struct fields fields;
+	struct value values[2];
+	struct err err;
+	bool is = false;
+
+	mistakes_init(&none);
+	fields_init(&fields);
+	buf_add_text(&text, "{\"const\":");
+	json_print(expected, &text);
+	buf_add_byte(&text, '}');
+	if (buf_ok(&text) && json_parse(text.data, text.len, &json, &place, &err) == 0)
+		schema = schema_new(json, "", &none);
+	if (schema && schema_fields(schema, &fields, &err) == 0)
+		scanner = scanner_new(&fields);
+	if (scanner && scratch && fields.count <= ARRAY_LEN(values) &&
+	    scan(scanner, line, len, values, &wrong) == 0)
+		is = schema_check(schema, scratch, values, &err) == 0;
+	scanner_free(scanner);
+	schema_free(schema);
+	schema_scratch_free(scratch);
+	fields_done(&fields);
+	json_free(json);
+	mistakes_done(&none);
+	buf_done(&text);
+	return is;
+}
+
+static void expected_told(const struct json *expected, const char *line, size_t len,
+			  const char *pointer, struct mistakes *mistakes)
+{
+	struct buf text = BUF(JOB_SPEC_BYTES_MAX);
+	struct mistake *mistake;
+
+	json_print(expected, &text);
+	mistake = mistake_add(mistakes, pointer, "test-failed", "the result is %.*s%s",
+			      (int)MIN(len, (size_t)DETAIL_BYTES), line,
+			      len > DETAIL_BYTES ? "…" : "");
+	mistake_hint(mistakes, mistake, "%.*s", DETAIL_BYTES, buf_text(&text));
+	buf_done(&text);
+}
+
+static void results_compare(const struct buf *results, const struct json *expect,
+			    const char *pointer, struct mistakes *mistakes)
+{
+	const char *at = buf_text(results), *end;
+	const struct json *expected = json_first(expect);
+	size_t index = 0;
+
+	for (; *at && expected; at = end + 1, expected = json_next(expected), index++) {
+		end = strchr(at, '\n');
+		if (!line_is(at, (size_t)(end - at), expected))
+			expected_told(expected, at, (size_t)(end - at),
+				      mistakes_pointer_index(mistakes, pointer, index), mistakes);
+	}
+	if (expected)
+		mistake_add(mistakes, mistakes_pointer_index(mistakes, pointer, index),
+			    "test-failed", "there are %zu results", index);
+	else if (*at)
+		mistake_add(mistakes, pointer, "test-failed", "there is one more result: %.*s",
+			    (int)MIN(strcspn(at, "\n"), (size_t)DETAIL_BYTES), at);
+}
+
+static void trial_judge(const struct trial *trial, const struct json *expect, const char *pointer,
+			struct mistakes *mistakes)
+{
+	const char *stage;
+	const struct err *end = trial_end(trial, &stage);
+	bool whole;
+	const struct buf *results = trial_results(trial, &whole);
+
+	if (end)
+		mistake_add(mistakes, pointer, "test-failed", "it fails: %s%s%s",
+			    stage ? stage : "", stage ? ": " : "", end->detail);
+	else if (!whole)
+		mistake_add(mistakes, pointer, "test-failed",
+			    "all tests together have %d s, and it was not done then",
+			    TRIAL_US_MAX / 1000000);
+	else
+		results_compare(results, expect, mistakes_pointer(mistakes, pointer, "expect"),
+				mistakes);
+}
+
+static void test_run(const struct plan *plan, const struct json *test, int64_t until_us,
+		     const char *pointer, struct mistakes *mistakes)
+{
+	struct trial_options options = {.until_us = until_us};
+	struct sample *sample = sample_of_records(json_get(test, "input"));
+	struct trial *trial = NULL;
+	struct err err;
+
+	options.sample = sample;
+	err_set(&err, ERR_LIMIT, "more than %d bytes of records", SAMPLE_BYTES_MAX);
+	if (sample && trial_run(plan, &options, &trial, &err) == 0)
+		trial_judge(trial, json_get(test, "expect"), pointer, mistakes);
+	else
+		mistake_add(mistakes, pointer, err_name(err.code), "%s", err.detail);
+	trial_free(trial);
+	sample_free(sample);
+}
+
+void tests_run(const struct plan *plan, const struct json *tests, struct mistakes *mistakes)
+{
+	int64_t until_us = clock_us() + TRIAL_US_MAX;
+	size_t index = 0;
+
+	for (const struct json *at = tests ? json_first(tests) : NULL; at; at = json_next(at))
+		test_run(plan, at, until_us,
+			 mistakes_pointer_index(mistakes, "/spec/tests", index++), mistakes);
+}
