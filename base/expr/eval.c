@@ -105,16 +105,30 @@ static bool order_fits(enum node_kind kind, int order)
 	}
 }
 
-/* Two integers, or texts of a filter: most comparisons of most records. */
+/* Of a number that is one exactly. */
+static inline bool plain_double(const struct value *value, double *ret)
+{
+	const int64_t whole_max = INT64_C(1) << 53;
+
+	*ret = value->kind == VALUE_INT ? (double)value->integer : value->number;
+	return value->kind == VALUE_DOUBLE ||
+	       (value->kind == VALUE_INT && value->integer >= -whole_max &&
+		value->integer <= whole_max);
+}
+
+/* Two numbers, or texts of a filter: most comparisons of most records. */
 static int compared(enum node_kind kind, const struct value *left, const struct value *right,
 		    const struct eval *eval, enum truth *ret)
 {
+	double a, b;
 	bool equal;
 	int order;
 
 	if (left->kind == VALUE_INT && right->kind == VALUE_INT)
 		return told(ret, order_fits(kind, (left->integer > right->integer) -
 							  (left->integer < right->integer)));
+	if (plain_double(left, &a) && plain_double(right, &b))
+		return told(ret, order_fits(kind, (a > b) - (a < b)));
 	if (value_is_null(left) || value_is_null(right))
 		return unknown(ret);
 	if (kind == NODE_EQUAL || kind == NODE_UNEQUAL) {
