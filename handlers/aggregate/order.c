@@ -72,7 +72,15 @@ static int number_add(struct buf *into, const struct value *value)
 static int escaped_add(struct buf *into, const char *text, size_t len)
 {
 	const char *end = text + len;
+	char *at = memchr(text, 0, len) ? NULL : buf_room(into, len + 2);
 
+	if (at) { /* nothing to escape, as a rule */
+		memcpy(at, text, len);
+		at[len] = 0;
+		at[len + 1] = ESCAPE_END;
+		buf_grown(into, len + 2);
+		return 0;
+	}
 	for (const char *zero; (zero = memchr(text, 0, (size_t)(end - text))); text = zero + 1) {
 		buf_add(into, text, (size_t)(zero - text) + 1);
 		buf_add_byte(into, (char)ESCAPE_ZERO);
@@ -92,7 +100,7 @@ int order_add(struct buf *into, const struct value *value, bool last, struct buf
 		return number_add(into, value);
 	if (buf_add_byte(into, (char)tag) || tag <= ORDER_TRUE)
 		return buf_ok(into) ? 0 : -1;
-	if (tag == ORDER_TEXT) {
+	if (tag == ORDER_TEXT && value->form == TEXT_ESCAPED) {
 		buf_clear(scratch);
 		text = value_text(value, scratch, &len);
 		if (!text)
