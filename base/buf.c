@@ -61,10 +61,12 @@ static int buf_reserve(struct buf *buf, size_t more)
 
 int buf_add(struct buf *buf, const void *bytes, size_t len)
 {
-	if (buf_reserve(buf, len))
+	char *at = buf_room(buf, len);
+
+	if (!at)
 		return -1;
 	if (len)
-		memcpy(buf->data + buf->len, bytes, len);
+		memcpy(at, bytes, len);
 	buf_grown(buf, len);
 	return 0;
 }
@@ -76,7 +78,13 @@ int buf_add_text(struct buf *buf, const char *text)
 
 int buf_add_byte(struct buf *buf, char byte)
 {
-	return buf_add(buf, &byte, 1);
+	char *at = buf_room(buf, 1);
+
+	if (!at)
+		return -1;
+	*at = byte;
+	buf_grown(buf, 1);
+	return 0;
 }
 
 int buf_vprintf(struct buf *buf, const char *fmt, va_list args)
