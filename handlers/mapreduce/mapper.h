@@ -85,6 +85,14 @@ enum step mapper_step(struct mapreduce *job, unsigned lane, struct err *err);
 /* A new state of the kernel; NULL and *err. */
 void *state_new(const struct mapreduce *job, unsigned lane, struct err *err);
 
+/* ---- chunk.c ---- */
+
+/* The lane has claimed one.  STEP_MORE, or STEP_FAIL. */
+enum step chunk_begin(struct mapreduce *job, unsigned lane, struct err *err);
+/* Adds a slice of it, and covers it when that was the last.  RUN_OK, RUN_FULL, RUN_LATER,
+ * RUN_ERROR. */
+enum run_answer chunk_go_on(struct mapreduce *job, unsigned lane, struct err *err);
+
 /* ---- checkpoint.c ---- */
 
 /* From a checkpoint of an earlier attempt. */
