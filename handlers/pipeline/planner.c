@@ -179,6 +179,16 @@ bool plan_path(struct stage_planner *planner, struct stage *stage, const char *t
 	return ret->count > 0;
 }
 
+/* Members that are too many are told once for all of a stretch. */
+static void unwritten_told(struct stage_planner *planner, const struct stage *stage,
+			   const char *pointer, const struct err *err)
+{
+	if (err->code != ERR_LIMIT || planner->full != stage->takes)
+		err_told(planner, pointer, err);
+	if (err->code == ERR_LIMIT)
+		planner->full = stage->takes;
+}
+
 bool plan_writes(struct stage_planner *planner, struct stage *stage, const char *path,
 		 const char *pointer, unsigned *ret_written, bool *ret_renew)
 {
@@ -189,7 +199,7 @@ bool plan_writes(struct stage_planner *planner, struct stage *stage, const char 
 	if (!plan_path(planner, stage, path, pointer, &names))
 		return false;
 	if (stretch_writes(stage->takes, &names, planner->dirty, ret_written, &renew, &err)) {
-		err_told(planner, pointer, &err);
+		unwritten_told(planner, stage, pointer, &err);
 		return false;
 	}
 	renew_told(planner, renew, ret_renew);
@@ -227,7 +237,7 @@ bool plan_renames(struct stage_planner *planner, struct stage *stage, const char
 		return false;
 	}
 	if (stretch_renames(stage->takes, &from, &to, planner->dirty, ret_written, &renew, &err)) {
-		err_told(planner, pointer, &err);
+		unwritten_told(planner, stage, pointer, &err);
 		return false;
 	}
 	renew_told(planner, renew, ret_renew);

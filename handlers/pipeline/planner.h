@@ -26,6 +26,7 @@ struct stage_planner {
 	const struct permits *permits;
 	const struct plan *plan;
 	uint64_t dirty; /* what may have been written before the step that is asked for */
+	const struct stretch *full; /* whose written members were told to be too many */
 };
 
 /* Compiles an expression that the stage evaluates over its records. */

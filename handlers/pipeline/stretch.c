@@ -133,8 +133,8 @@ static int written_add(struct stretch *stretch, const struct path *path, struct 
 
 	if (stretch->written_count == PIPELINE_WRITTEN_MAX)
 		return err_set(err, ERR_LIMIT,
-			       "at most %d members are set, dropped and renamed between two "
-			       "stages that make records of their own",
+			       "at most %d members are set, dropped and renamed before a "
+			       "reduce or sort; one map or select writes any number",
 			       PIPELINE_WRITTEN_MAX);
 	*written = (struct written){.path = *path};
 	written->above = arena_array(&stretch->arena, path->count, sizeof(*written->above));

@@ -147,6 +147,26 @@ static void records_come_once(void **state)
 			"or end it with a sink; only the last stage gives the results]\n");
 }
 
+static void too_many_members_are_told_once(void **state)
+{
+	/* Of two stages that write 40 each, the 65th. */
+	struct buf stages = BUF(100000);
+
+	(void)state;
+	buf_add_text(&stages, "[");
+	for (int stage = 0; stage < 2; stage++) {
+		buf_printf(&stages, "%s{\"set\":{", stage ? "," : "");
+		for (int i = 0; i < 40; i++)
+			buf_printf(&stages, "%s\"m%d\":%d", i ? "," : "", 40 * stage + i, i);
+		buf_add_text(&stages, "}}");
+	}
+	buf_add_text(&stages, "]");
+	assert_mistakes(buf_text(&stages),
+			"/spec/stages/1/set/m64 limit: at most 64 members are set, dropped and "
+			"renamed before a reduce or sort; one map or select writes any number\n");
+	buf_done(&stages);
+}
+
 static void what_is_not_built_yet_says_so(void **state)
 {
 	/* Of the contract, but refused. */
@@ -187,6 +207,7 @@ int main(void)
 		cmocka_unit_test(members_of_other_verbs_are_told),
 		cmocka_unit_test(members_are_selected_once),
 		cmocka_unit_test(records_come_once),
+		cmocka_unit_test(too_many_members_are_told_once),
 		cmocka_unit_test(what_is_not_built_yet_says_so),
 		cmocka_unit_test(requests_are_looked_at_before_they_are_made),
 	};
