@@ -103,6 +103,22 @@ int stage_failed(struct stage_lane *at, struct bundle *bundle, uint32_t row, con
 	}
 }
 
+int stage_failed_many(struct stage_lane *at, int64_t count, const struct err *why, struct err *err)
+{
+	struct failed_row failed = {.stage = at->stage, .offset = -1, .err = *why};
+
+	failed.err.code = code_of(why->code);
+	at->counts[COUNT_FAILED] += count;
+	if (at->stage->on_error == ON_ERROR_FAIL)
+		return fail_told(at->lane, &failed, err);
+	if (at->stage->on_error == ON_ERROR_SKIP) {
+		at->lane->skipped += count;
+		return 0;
+	}
+	at->lane->skipped += count - 1;
+	return failed_add(at->lane, &failed, err);
+}
+
 int stage_each(struct stage_lane *at, struct bundle *bundle, struct picks *picks,
 	       int (*row_run)(struct stage_lane *at, struct bundle *bundle, uint32_t row,
 			      bool *ret_stays, struct err *err),

@@ -171,15 +171,15 @@ static int stage_run(struct stage_lane *at, struct bundle *bundle, struct err *e
 	const struct stage *stage = at->stage;
 	int64_t begun_us = clock_us(), failed = at->counts[COUNT_FAILED];
 	size_t came = at->in.count, held = at->held;
+	bool passes = stage->kind->completion && at->lane->pipeline->trial;
 
 	if (stage->renew && rows_renew(at, bundle, &at->in, err))
 		return -1;
-	if (stage->kind->run && !(stage->kind->completion && at->lane->pipeline->trial) &&
-	    stage->kind->run(at, bundle, &at->in, err))
+	if (stage->kind->run && !passes && stage->kind->run(at, bundle, &at->in, err))
 		return -1;
 	failed = at->counts[COUNT_FAILED] - failed;
 	at->counts[COUNT_IN] += (int64_t)came;
-	if (!(stage->kind->flags & STAGE_MAKES)) {
+	if (passes || !(stage->kind->flags & STAGE_MAKES)) {
 		at->counts[COUNT_OUT] += (int64_t)at->in.count;
 		at->counts[COUNT_FILTERED] +=
 			(int64_t)(came + held - at->held) - (int64_t)at->in.count - failed;
@@ -296,6 +296,11 @@ unsigned lane_workers(const struct stage_lane *at)
 	unsigned workers = at->stage->workers;
 
 	return MAX(workers / lanes + (at->lane->number < workers % lanes), 1);
+}
+
+bool lane_has_enough(const struct stage_lane *at)
+{
+	return at->stage->turn < atomic_load(&at->lane->pipeline->enough);
 }
 
 enum run_answer lane_flush(struct pipe_lane *lane, const struct stretch *stretch, struct err *err)

@@ -143,6 +143,7 @@ struct pipeline {
 	unsigned units;		    /* of the barrier in hand */
 	_Atomic unsigned next_unit; /* lanes claim them */
 	_Atomic bool satisfied;	    /* no stage wants more: set by any lane, read by all */
+	_Atomic unsigned enough; /* as it is: stages before this turn need give no more; likewise */
 	/* of the barrier that gives */
 	bool given_all;
 	bool given_before;	 /* by an earlier attempt: nothing is to be told again */
@@ -178,6 +179,8 @@ enum run_answer lane_push(struct pipe_lane *lane, struct bundle *bundle, struct 
 void lane_completions(struct pipe_lane *lane);
 /* Of the workers of a stage, those of this lane: at least one. */
 unsigned lane_workers(const struct stage_lane *at);
+/* Behind the stage is a limit that has let its number pass: nobody wants what it holds. */
+bool lane_has_enough(const struct stage_lane *at);
 /* What stages of the stretch have kept goes: RUN_OK, it has gone (its failures may be to tell). */
 enum run_answer lane_flush(struct pipe_lane *lane, const struct stretch *stretch, struct err *err);
 int lane_deliver(struct pipe_lane *lane, struct bundle *bundle, const struct stage_edge *to,

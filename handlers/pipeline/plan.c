@@ -285,6 +285,8 @@ static void streams_mark(struct plan *plan)
 		struct stage *stage = plan->turns[i];
 
 		stage->streams = meets_no_others(stage);
+		if (before_barriers(plan, stage) && stage->kind->flush)
+			plan->saves_parts = false; /* what it does is of a part as a whole */
 		if (before_barriers(plan, stage) && stage->workers > 0)
 			plan->places =
 				plan->places ? MIN(plan->places, stage->workers) : stage->workers;
@@ -312,8 +314,8 @@ static bool runs_make(struct plan *plan, bool ordered)
 			plan->last = stage;
 	}
 	only_way_mark(plan);
-	streams_mark(plan);
 	plan->saves_parts = plan->one_lane || !plan->has_state;
+	streams_mark(plan);
 	plan->in_order = plan->in_order || plan->one_lane || (plan->count == 0 && ordered);
 	return true;
 }

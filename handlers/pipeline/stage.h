@@ -149,5 +149,7 @@ int stage_each(struct stage_lane *at, struct bundle *bundle, struct picks *picks
  * stands in for it.  -1 and *err: the attempt fails. */
 int stage_failed(struct stage_lane *at, struct bundle *bundle, uint32_t row, const struct err *why,
 		 bool *ret_stays, struct err *err);
+/* The same for records that are no rows any more: they are listed as one. */
+int stage_failed_many(struct stage_lane *at, int64_t count, const struct err *why, struct err *err);
 
 #endif

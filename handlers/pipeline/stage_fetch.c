@@ -265,7 +265,7 @@ static int fetch_run(struct stage_lane *at, struct bundle *bundle, struct picks 
 		return -1;
 	picks->count = 0;
 	do {
-		if (atomic_load(&at->lane->pipeline->satisfied))
+		if (lane_has_enough(at))
 			state->count = state->begun;
 		answer = rows_ask(at, bundle);
 		if (rows_release(at, bundle, picks, err))

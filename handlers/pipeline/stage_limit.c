@@ -46,8 +46,11 @@ static void satisfied_look(struct stage_lane *at)
 {
 	const int64_t *most = at->stage->plan, *seen = at->state;
 
-	if (*seen >= *most && at->stage->only_way)
-		atomic_store(&at->lane->pipeline->satisfied, true);
+	if (*seen < *most || !at->stage->only_way)
+		return;
+	atomic_store(&at->lane->pipeline->satisfied, true);
+	atomic_store(&at->lane->pipeline->enough,
+		     MAX(atomic_load(&at->lane->pipeline->enough), at->stage->turn));
 }
 
 static int limit_run(struct stage_lane *at, struct bundle *bundle, struct picks *picks,

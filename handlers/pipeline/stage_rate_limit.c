@@ -108,7 +108,7 @@ static int rate_run(struct stage_lane *at, struct bundle *bundle, struct picks *
 				  MAX(now_us, state->bucket.at_us));
 	if (queue_shift(state, count, picks, err))
 		return -1;
-	if (atomic_load(&at->lane->pipeline->satisfied))
+	if (lane_has_enough(at))
 		state->queue.count = 0;
 	at->held = state->queue.count;
 	return at->held > 0 && !state->timer ? timer_start(at, now_us, err) : 0;

@@ -7,14 +7,14 @@
 
 extern const struct stage_kind batch_stage, branch_stage, distinct_stage, drop_stage, fetch_stage,
 	filter_stage, flat_map_stage, limit_stage, map_stage, merge_stage, rate_limit_stage,
-	reduce_stage, rename_stage, sample_stage, select_stage, set_stage, skip_stage, sort_stage,
-	tee_stage, top_stage, unbatch_stage, validate_stage;
+	reduce_stage, rename_stage, sample_stage, select_stage, set_stage, sink_stage, skip_stage,
+	sort_stage, tee_stage, top_stage, unbatch_stage, validate_stage;
 
 /* clang-format off */
 const struct stage_kind *const stage_kinds[] = {
 	&batch_stage, &branch_stage, &distinct_stage, &drop_stage, &fetch_stage, &filter_stage, &flat_map_stage, &limit_stage,
 	&map_stage, &merge_stage, &rate_limit_stage, &reduce_stage, &rename_stage, &sample_stage, &select_stage,
-	&set_stage, &skip_stage, &sort_stage, &tee_stage, &top_stage, &unbatch_stage,
+	&set_stage, &sink_stage, &skip_stage, &sort_stage, &tee_stage, &top_stage, &unbatch_stage,
 	&validate_stage, NULL,
 };
 /* clang-format on */
@@ -210,6 +210,27 @@ static const struct param fetch_params[] = {
 	{0},
 };
 
+static const struct param sink_params[] = {
+	{.name = "url", .kind = PARAM_TEXT, .required = true, .min = 1, .max = URL_BYTES_MAX,
+	 .summary = "What takes them"},
+	{.name = "file", .kind = PARAM_LATER, .summary = "A named file that takes them"},
+	{.name = "size", .kind = PARAM_INT, .min = 1, .max = 1000 * 1000, .preset = "1000",
+	 .summary = "Records of a batch, at most"},
+	{.name = "bytes", .kind = PARAM_SIZE, .min = 1, .max = RECORD_BYTES_MAX, .preset = "\"1MB\"",
+	 .summary = "A batch that has so many is full"},
+	{.name = "method", .kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX, .preset = "\"POST\"",
+	 .summary = "POST, PUT, …"},
+	{.name = "headers", .kind = PARAM_MAP, .members = header_element, .max = HTTP_HEADERS_MAX,
+	 .summary = "Request header fields"},
+	{.name = "per_host", .kind = PARAM_INT, .min = 1, .max = 1024,
+	 .summary = "Requests under way at one host; by default workers; at most 8 at public hosts"},
+	{.name = "delay", .kind = PARAM_DURATION, .max = 3600e3,
+	 .summary = "Between two starts at one host"},
+	{.name = "breaker", .kind = PARAM_OBJECT, .members = breaker_params,
+	 .summary = "When a host is left alone"},
+	{0},
+};
+
 static const struct param text_form = {
 	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &paths_form,
 	.summary = "The member by which records are the same",
@@ -279,7 +300,8 @@ const struct param stage_params[] = {
 	 .summary = "At most so many records a second"},
 	{.name = "fetch", .kind = PARAM_OBJECT, .members = fetch_params,
 	 .summary = "Asks a URL for each record"},
-	{.name = "sink", .kind = PARAM_LATER, .summary = "Posts records to a URL, or writes a file"},
+	{.name = "sink", .kind = PARAM_OBJECT, .members = sink_params,
+	 .summary = "Posts records to a URL, as lines of JSON, and ends them"},
 	{0},
 };
 /* clang-format on */

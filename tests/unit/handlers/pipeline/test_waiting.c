@@ -228,6 +228,80 @@ static void what_is_not_answered_follows_on_error(void **state)
 		    "4\"}\n");
 }
 
+/* ---- sinks ---- */
+
+/* What came, a line for each batch: the end of its key, its lines with blanks between. */
+static struct fetch_result *swallowed(void *ctx, const struct fetch_request *request)
+{
+	struct asked_log *log = ctx;
+	const char *body = request->body;
+
+	assert_string_equal(request->headers[0].value, "application/x-ndjson");
+	assert_string_equal(request->headers[1].name, "Idempotency-Key");
+	buf_printf(&log->lines, "%s:", strstr(request->headers[1].value, "-s"));
+	for (size_t i = 0; i < request->body_len; i++)
+		buf_add_byte(&log->lines, body[i] == '\n' ? ' ' : body[i]);
+	buf_add_byte(&log->lines, '\n');
+	return fake_answer(request, strstr(body, "bad") ? 400 : 200, "text/plain", "");
+}
+
+static void a_sink_gets_batches_by_number(void **state)
+{
+	/* Three and the rest, each under its own key; nothing is left as a result. */
+	struct asked_log log = {.lines = BUF(100000)};
+	struct fake_run *fake =
+		driven(&(struct fake_options){.fetch = swallowed, .ctx = &log, .full_every = 2},
+		       "[1,2,3,4,5,6,7]",
+		       "[{\"filter\":\"$ > 1\"},{\"sink\":{\"url\":\"http://h/\",\"size\":4}}]");
+
+	(void)state;
+	assert_string_equal(buf_text(&log.lines), "-s1-p0-b0:2 3 4 5 \n-s1-p0-b1:6 7 \n");
+	assert_string_equal(fake_run_ndjson(fake), "");
+	assert_non_null(strstr(fake_run_seen(fake)->summary, "\"in\":6,\"out\":6,\"failed\":0"));
+	buf_done(&log.lines);
+	fake_run_free(fake);
+}
+
+static void a_batch_that_is_not_taken_fails_as_a_whole(void **state)
+{
+	/* Two records, listed as one; those of a tee go on; bytes bound a batch too. */
+	struct asked_log log = {.lines = BUF(100000)};
+	struct fake_run *fake = driven(&(struct fake_options){.fetch = swallowed, .ctx = &log},
+				       "[\"aaaa\",\"bad\",\"cccccccc\"]",
+				       "[{\"tee\":[\"out\"]},{\"filter\":\"false\"},"
+				       "{\"name\":\"out\",\"on_error\":\"dead_letter\","
+				       "\"sink\":{\"url\":\"http://h/\",\"bytes\":\"10B\"}}]");
+	const struct fake_seen *seen = fake_run_seen(fake);
+
+	(void)state;
+	assert_string_equal(buf_text(&log.lines),
+			    "-s2-p0-b0:\"aaaa\" \"bad\" \n-s2-p0-b1:\"cccccccc\" \n");
+	assert_int_equal(seen->failures_count, 1);
+	assert_int_equal(seen->failures_unlisted, 1);
+	assert_string_equal(seen->failures[0].stage, "out");
+	buf_done(&log.lines);
+	fake_run_free(fake);
+}
+
+static void what_a_limit_lets_pass_is_asked_and_sent(void **state)
+{
+	/* A limit that has enough does not take what stands behind it. */
+	struct asked_log log = {.lines = BUF(100000)};
+	struct fake_run *fake;
+
+	(void)state;
+	assert_asks(&(struct asked_log){.answer = "1"}, "[{\"n\":1},{\"n\":2},{\"n\":3}]",
+		    "[{\"limit\":2},{\"workers\":1,\"fetch\":{\"url\":\"http://h/"
+		    "{n}\",\"into\":\"r\"}}]",
+		    "GET http://h/1 \nGET http://h/2 \n", "{\"n\":1,\"r\":1}\n{\"n\":2,\"r\":1}\n");
+	fake = driven(
+		&(struct fake_options){.fetch = swallowed, .ctx = &log}, "[1,2,3]",
+		"[{\"limit\":2},{\"rate_limit\":1},{\"sink\":{\"url\":\"http://h/\",\"size\":1}}]");
+	assert_string_equal(buf_text(&log.lines), "-s2-p0-b0:1 \n-s2-p0-b1:2 \n");
+	buf_done(&log.lines);
+	fake_run_free(fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +313,9 @@ int main(void)
 		cmocka_unit_test(a_value_does_not_lead_out_of_its_place),
 		cmocka_unit_test(answers_become_members),
 		cmocka_unit_test(what_is_not_answered_follows_on_error),
+		cmocka_unit_test(a_sink_gets_batches_by_number),
+		cmocka_unit_test(a_batch_that_is_not_taken_fails_as_a_whole),
+		cmocka_unit_test(what_a_limit_lets_pass_is_asked_and_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
