@@ -7,6 +7,7 @@
  */
 #include "handlers/input/source.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "handlers/script/script.h"
 
@@ -19,7 +20,7 @@ enum {
 	PORTION_MAX = 10000,
 	PORTIONS = 256, /* of a middling input */
 	PARTS_PER_STEP = 1000,
-	CALLS_PER_READ = 1000,
+	READ_US = 5000,
 	CTX_BYTES_MAX = JOB_SPEC_BYTES_MAX + 1024,
 };
 
@@ -159,17 +160,20 @@ static enum run_answer generate_read(struct portion *portion, size_t room, struc
 {
 	struct generator *generator = portion->view;
 	size_t before = portion->block.len;
-	int64_t first = generator->next;
+	int64_t first = generator->next, until_us = clock_us() + READ_US;
 
 	if (first == portion->to)
 		return RUN_END;
-	for (int i = 0; i < CALLS_PER_READ && generator->next < portion->to &&
-			portion->block.len - before < room;
-	     i++)
+	do
 		if (number_call(portion, err))
 			return RUN_ERROR;
+	while (generator->next < portion->to && portion->block.len - before < room &&
+	       clock_us() < until_us);
 	source_read_count(portion->input, generator->next - first);
-	return RUN_OK;
+	if (portion->block.len > before)
+		return RUN_OK;
+	run_wake(portion->input->run, portion->lane); /* a script that gives nothing, slowly */
+	return RUN_LATER;
 }
 
 static void generate_place(struct portion *portion, int64_t offset, struct portion_place *ret_place)

@@ -119,15 +119,40 @@ int stage_failed_many(struct stage_lane *at, int64_t count, const struct err *wh
 	return failed_add(at->lane, &failed, err);
 }
 
+int stage_resume(struct stage_lane *at, struct bundle *bundle, struct picks *picks, struct err *err)
+{
+	at->held = 0;
+	at->lane->late = false;
+	if (at->put_off.count > 0 && picks_merge(picks, &at->put_off, bundle, err))
+		return -1;
+	at->put_off.count = 0;
+	return 0;
+}
+
+int stage_put_off(struct stage_lane *at, const struct picks *picks, size_t from, struct err *err)
+{
+	size_t count = picks->count - from;
+
+	if (count == 0)
+		return 0;
+	if (picks_room(&at->put_off, count, err))
+		return -1;
+	memcpy(at->put_off.rows, picks->rows + from, count * sizeof(*picks->rows));
+	at->held = at->put_off.count = count;
+	return 0;
+}
+
 int stage_each(struct stage_lane *at, struct bundle *bundle, struct picks *picks,
 	       int (*row_run)(struct stage_lane *at, struct bundle *bundle, uint32_t row,
 			      bool *ret_stays, struct err *err),
 	       struct err *err)
 {
-	size_t kept = 0;
+	size_t kept = 0, i;
 	struct err why;
 
-	for (size_t i = 0; i < picks->count; i++) {
+	if (stage_resume(at, bundle, picks, err))
+		return -1;
+	for (i = 0; i < picks->count && !at->lane->late; i++) {
 		uint32_t row = picks->rows[i];
 		bool stays = true;
 
@@ -137,6 +162,8 @@ int stage_each(struct stage_lane *at, struct bundle *bundle, struct picks *picks
 		if (stays)
 			picks->rows[kept++] = row;
 	}
+	if (stage_put_off(at, picks, i, err))
+		return -1;
 	picks->count = kept;
 	return 0;
 }

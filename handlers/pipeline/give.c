@@ -258,19 +258,20 @@ static enum run_answer give_advance(struct pipeline *pipeline, const struct stag
 	if (lane->pushing)
 		answer = bundle_go_on(lane, stage, err);
 	given_count(pipeline);
-	return answer == RUN_LATER && lane_has_news(lane) ? RUN_OK : answer;
+	return answer == RUN_LATER && (lane->put_off || lane_has_news(lane)) ? RUN_OK : answer;
 }
 
 enum step barrier_give_step(struct pipeline *pipeline, unsigned barrier, struct err *err)
 {
 	const struct stage *stage = pipeline->plan->barriers[barrier];
-	int64_t until_us = clock_us() + STEP_US;
+	struct pipe_lane *lane = &pipeline->lanes[0];
 	enum run_answer answer;
 
-	lane_completions(&pipeline->lanes[0]);
+	lane->until_us = clock_us() + STEP_US;
+	lane_completions(lane);
 	do
 		answer = give_advance(pipeline, stage, err);
-	while (answer == RUN_OK && clock_us() < until_us && !run_cancelled(pipeline->run));
+	while (answer == RUN_OK && clock_us() < lane->until_us && !run_cancelled(pipeline->run));
 	progress_add(&pipeline->lanes[0]);
 	progress_tell(pipeline);
 	switch (answer) {

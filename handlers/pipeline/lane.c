@@ -56,6 +56,7 @@ int lane_open(struct pipe_lane *lane, struct pipeline *pipeline, unsigned number
 	lane->pipeline = pipeline;
 	lane->number = number;
 	buf_init(&lane->out, RUN_PART_BYTES_MAX);
+	lane->until_us = INT64_MAX; /* no step, no end */
 	lane->stages = calloc(plan->count + 1, sizeof(*lane->stages));
 	lane->bundles = calloc(plan->stretches_count, sizeof(*lane->bundles));
 	lane->scratch = expr_scratch_new();
@@ -77,6 +78,7 @@ static void stage_lane_close(struct stage_lane *at)
 		picks_done(&at->arms[i]);
 	free(at->arms);
 	picks_done(&at->in);
+	picks_done(&at->put_off);
 }
 
 void lane_close(struct pipe_lane *lane)
@@ -170,7 +172,7 @@ static int stage_run(struct stage_lane *at, struct bundle *bundle, struct err *e
 {
 	const struct stage *stage = at->stage;
 	int64_t begun_us = clock_us(), failed = at->counts[COUNT_FAILED];
-	size_t came = at->in.count, held = at->held;
+	size_t came = at->in.count, held = at->held, put_off = at->put_off.count;
 	bool passes = stage->kind->completion && at->lane->pipeline->trial;
 
 	if (stage->renew && rows_renew(at, bundle, &at->in, err))
@@ -178,7 +180,7 @@ static int stage_run(struct stage_lane *at, struct bundle *bundle, struct err *e
 	if (stage->kind->run && !passes && stage->kind->run(at, bundle, &at->in, err))
 		return -1;
 	failed = at->counts[COUNT_FAILED] - failed;
-	at->counts[COUNT_IN] += (int64_t)came;
+	at->counts[COUNT_IN] += (int64_t)(came + put_off - at->put_off.count);
 	if (passes || !(stage->kind->flags & STAGE_MAKES)) {
 		at->counts[COUNT_OUT] += (int64_t)at->in.count;
 		at->counts[COUNT_FILTERED] +=
@@ -258,6 +260,7 @@ enum run_answer lane_push(struct pipe_lane *lane, struct bundle *bundle, struct 
 	bool blocked = false;
 
 	lane_waited(lane);
+	lane->put_off = false;
 	for (unsigned i = 0; i < plan->count && !blocked; i++) {
 		struct stage_lane *at = &lane->stages[i];
 
@@ -265,14 +268,16 @@ enum run_answer lane_push(struct pipe_lane *lane, struct bundle *bundle, struct 
 			continue;
 		if (stage_run(at, bundle, err) || stage_hand_on(at, bundle, err))
 			return RUN_ERROR;
-		if (at->held > 0 && !lane->waits)
+		if (at->put_off.count > 0)
+			lane->put_off = true;
+		else if (at->held > 0 && !lane->waits)
 			lane->waits = at;
 		blocked = at->held > 0 && !at->stage->streams;
 	}
 	lane->waits_us = clock_us();
 	if (!blocked && results_print(lane, bundle, err))
 		return RUN_ERROR;
-	return lane->waits ? RUN_LATER : RUN_OK;
+	return lane->waits || lane->put_off ? RUN_LATER : RUN_OK;
 }
 
 void lane_completions(struct pipe_lane *lane)
@@ -406,7 +411,7 @@ static enum run_answer lane_go_on(struct pipe_lane *lane, struct err *err)
 	struct bundle *bundle = &lane->bundles[0];
 	enum run_answer answer = lane_push(lane, bundle, err);
 
-	if (answer == RUN_LATER && lane_has_news(lane))
+	if (answer == RUN_LATER && (lane->put_off || lane_has_news(lane)))
 		return RUN_OK;
 	if (answer != RUN_OK)
 		return answer;
@@ -555,13 +560,13 @@ static enum run_answer lane_advance(struct pipe_lane *lane, struct err *err)
 enum step lane_step(struct pipe_lane *lane, struct err *err)
 {
 	struct pipeline *pipeline = lane->pipeline;
-	int64_t until_us = clock_us() + STEP_US;
 	enum run_answer answer;
 
+	lane->until_us = clock_us() + STEP_US;
 	lane_completions(lane);
 	do
 		answer = lane_advance(lane, err);
-	while (answer == RUN_OK && clock_us() < until_us && !run_cancelled(pipeline->run));
+	while (answer == RUN_OK && clock_us() < lane->until_us && !run_cancelled(pipeline->run));
 	progress_add(lane);
 	progress_tell(pipeline);
 	switch (answer) {

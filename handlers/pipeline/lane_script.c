@@ -2,6 +2,7 @@
 /* lane_script.c - the scripts of a lane's stages: one vm for all of them. */
 #include "handlers/pipeline/pipeline.h"
 
+#include "base/clock.h"
 #include "handlers/pipeline/trial.h"
 #include "handlers/script/script.h"
 
@@ -54,6 +55,7 @@ int lane_script_call(struct pipe_lane *lane, unsigned slot, struct bundle *bundl
 	if (trial)
 		trial_worked(trial, rc ? mistake.work : ret_result->work,
 			     rc ? 0 : ret_result->count);
+	lane->late = clock_us() >= lane->until_us;
 	if (rc == 0)
 		return 0;
 	*err = mistake.err;

@@ -106,6 +106,9 @@ struct pipe_lane {
 	bool pushing;		  /* the bundle in hand has not left all stages */
 	struct stage_lane *waits; /* the stage that it waits at, since … */
 	int64_t waits_us;
+	int64_t until_us;	  /* the step's end, after which … */
+	bool late;		  /* … a script was called; … */
+	bool put_off;		  /* … and left rows to the next step */
 	bool fed;		  /* lane 0: all portions were found */
 	int64_t taken, malformed; /* rows, since the end of the last part */
 	int64_t input_us, output_us;

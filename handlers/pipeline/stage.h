@@ -133,6 +133,7 @@ struct stage_lane {
 	unsigned slot, replace_slot; /* of its script, of that of on_error */
 	struct picks in;
 	size_t held;		      /* rows of the bundle in hand that have not gone on */
+	struct picks put_off;	      /* of these, what a slow script leaves to the next step */
 	struct picks *arms;	      /* of a branch: [to_count], what each arm takes */
 	int64_t counts[STAGE_COUNTS]; /* since the end of the last part … */
 	int64_t shown[STAGE_COUNTS];  /* … and of them, what progress has */
@@ -144,6 +145,12 @@ int stage_each(struct stage_lane *at, struct bundle *bundle, struct picks *picks
 	       int (*row_run)(struct stage_lane *at, struct bundle *bundle, uint32_t row,
 			      bool *ret_stays, struct err *err),
 	       struct err *err);
+
+/* For one with a script: rows that were put off come first.  When the step is over, those behind
+ * `from` are put off to the next: a record may take a second, a bundle has hundreds. */
+int stage_resume(struct stage_lane *at, struct bundle *bundle, struct picks *picks,
+		 struct err *err);
+int stage_put_off(struct stage_lane *at, const struct picks *picks, size_t from, struct err *err);
 
 /* Tells that a row fails in this stage: it is to be left out of what goes on, unless *ret_row
  * stands in for it.  -1 and *err: the attempt fails. */

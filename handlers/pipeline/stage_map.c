@@ -93,9 +93,10 @@ static int flat_map_run(struct stage_lane *at, struct bundle *bundle, struct pic
 	struct picks made = {0}, came;
 	struct err why;
 	bool stays;
-	int rc = 0;
+	size_t i;
+	int rc = stage_resume(at, bundle, picks, err);
 
-	for (size_t i = 0; i < picks->count && rc == 0; i++) {
+	for (i = 0; i < picks->count && rc == 0 && !at->lane->late; i++) {
 		if (row_flat_map(at, bundle, picks->rows[i], &made, &why) == 0)
 			continue;
 		rc = stage_failed(at, bundle, picks->rows[i], &why, &stays, err);
@@ -107,6 +108,8 @@ static int flat_map_run(struct stage_lane *at, struct bundle *bundle, struct pic
 			at->counts[COUNT_MADE]++;
 		}
 	}
+	if (rc == 0)
+		rc = stage_put_off(at, picks, i, err);
 	came = *picks;
 	*picks = made;
 	picks_done(&came);

@@ -176,3 +176,22 @@ def test_what_is_not_built_says_so(jobs):
     answer = jobs.post("/v1/jobs", {"type": "pipeline", "spec": pipeline({"window": {"size": 5}})})
     assert answer.status == 422
     assert answer.problem == "not-implemented"
+
+
+def test_slow_scripts_leave_room_for_others(jobs):
+    """A step ends between two records, also when hundreds were read at once."""
+    endless = "while true do end"
+    slow = [jobs.submit("pipeline", {"input": {"range": {"from": 1, "to": 100000}}, "stages": [stage]})
+            for stage in ({"map": endless, "on_error": "skip"},
+                          {"flat_map": endless, "on_error": "skip"},
+                          {"filter": {"lua": endless}, "on_error": "skip"},
+                          {"map": "fail('x')", "on_error": {"replace": endless}})
+            for _ in range(2)]
+    slow += [jobs.submit("pipeline", {"input": {"generate": {
+        "count": 10**9, "lua": "for n = 1, 10^7 do end return nil"}}, "stages": []}) for _ in range(2)]
+    try:
+        assert jobs.run("math", {"op": "sum", "numbers": [1, 2]})["state"] == "completed"
+    finally:
+        for job in slow:
+            jobs.move(job["id"], "cancel")
+    assert {jobs.ended(job["id"])["state"] for job in slow} == {"cancelled"}
