@@ -23,6 +23,7 @@ struct groups_plan {
 	bool one;	  /* no keys: members of the summary */
 	bool tells_count; /* value: how many groups */
 	bool fold;	  /* word_count */
+	bool unicode;	  /* the same: words by the Unicode standard */
 };
 
 /* From members of `map` (pointer "/spec/map"), and `sort` and `limit` of the spec. */

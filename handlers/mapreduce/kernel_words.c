@@ -6,6 +6,7 @@
  */
 #include "base/limits.h"
 #include "handlers/mapreduce/groups.h"
+#include "handlers/mapreduce/unicode_words.h"
 #include "handlers/mapreduce/words.h"
 
 #include <stdlib.h>
@@ -15,11 +16,15 @@ enum {
 	WORD_SHARE = 4,			   /* of the lane's memory is for the table in front … */
 	WORD_BYTES_MAX = 64 * 1024 * 1024, /* … but no more than this: two million words */
 	FLUSH_ROWS = 512,
+	FOUND_BYTES = 256 * 1024, /* words by the Unicode standard, before they are counted */
 };
 
 struct word_lane {
 	struct words *words;
 	void *groups;
+	bool unicode;
+	struct unicode_words finder;
+	struct buf found; /* by the finder */
 	/* Counts on their way to the groups, two values a row. */
 	struct value values[FLUSH_ROWS][2];
 	size_t flushing;
@@ -41,6 +46,7 @@ static void *words_plan(struct kernel_planner *planner)
 	if (plan) {
 		plan->tells_count = true;
 		plan->fold = spec_bool(planner->map, "fold", false);
+		plan->unicode = strcmp(spec_text(planner->map, "words", "bytes"), "unicode") == 0;
 	}
 	return plan;
 }
@@ -51,6 +57,8 @@ static void word_lane_free(void *state)
 
 	if (!lane)
 		return;
+	unicode_words_done(&lane->finder);
+	buf_done(&lane->found);
 	words_free(lane->words);
 	groups_lane_free(lane->groups);
 	free(lane);
@@ -61,7 +69,10 @@ static void *word_lane_new(const struct kernel_lane *options, struct err *err)
 	const struct groups_plan *plan = options->plan;
 	int64_t front = MIN(options->memory_bytes / WORD_SHARE, WORD_BYTES_MAX);
 	struct words_options words = {
-		.seed = options->seed, .bytes_max = front, .fold = plan->fold};
+		.seed = options->seed,
+		.bytes_max = front,
+		.fold = plan->fold && !plan->unicode,
+	};
 	struct kernel_lane behind = *options;
 	struct word_lane *lane = calloc(1, sizeof(*lane));
 
@@ -69,6 +80,9 @@ static void *word_lane_new(const struct kernel_lane *options, struct err *err)
 		err_set(err, ERR_NO_MEMORY, "no memory for counting words");
 		return NULL;
 	}
+	lane->unicode = plan->unicode;
+	unicode_words_init(&lane->finder, plan->fold);
+	buf_init(&lane->found, FOUND_BYTES + UNICODE_WORDS_BYTES_MAX);
 	behind.memory_bytes -= front;
 	lane->words = words_new(&words, err);
 	lane->groups = lane->words ? groups_lane_new(&behind, err) : NULL;
@@ -112,15 +126,40 @@ static int words_flush(struct word_lane *lane, struct err *err)
 
 /* ---- the lane ---- */
 
-static int words_bytes(void *state, const char *bytes, size_t len, struct err *err)
+static int words_take(struct word_lane *lane, const char *bytes, size_t len, struct err *err)
 {
-	struct word_lane *lane = state;
 	size_t used = 0;
 
 	while ((used += words_add(lane->words, bytes + used, len - used)) < len)
 		if (words_flush(lane, err))
 			return -1;
 	return 0;
+}
+
+static int found_take(struct word_lane *lane, struct err *err)
+{
+	int rc = words_take(lane, lane->found.data, lane->found.len, err);
+
+	buf_clear(&lane->found);
+	return rc;
+}
+
+static int words_bytes(void *state, const char *bytes, size_t len, struct err *err)
+{
+	struct word_lane *lane = state;
+	const char *end = bytes + len, *stop;
+
+	if (!lane->unicode)
+		return words_take(lane, bytes, len, err);
+	for (; bytes < end; bytes = stop + 1) {
+		stop = memchr(bytes, '\n', (size_t)(end - bytes));
+		stop = stop ? stop : end;
+		if (unicode_words_add(&lane->finder, bytes, (size_t)(stop - bytes), &lane->found,
+				      err) ||
+		    (lane->found.len > FOUND_BYTES && found_take(lane, err)))
+			return -1;
+	}
+	return lane->found.len > 0 ? found_take(lane, err) : 0;
 }
 
 static void words_size(const void *state, struct kernel_size *ret_size)
@@ -169,11 +208,11 @@ static int words_gather(const void *plan, const struct kernel_gather *options, v
 	return groups_gather(plan, &behind, ret_gathered, ret_divisions, err);
 }
 
-static const char *const words_members[] = {"fold", NULL};
+static const char *const words_members[] = {"fold", "words", NULL};
 
 const struct kernel kernel_words = {
 	.name = "word_count",
-	.summary = "How often each word comes, between white space",
+	.summary = "How often each word comes",
 	.members = words_members,
 	.food = KERNEL_BYTES,
 	.plan = words_plan,

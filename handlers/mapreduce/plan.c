@@ -12,6 +12,7 @@
 /* ---- the table ---- */
 
 /* clang-format off */
+static const char *const words_names[] = {"bytes", "unicode", NULL};
 static const char *const on_errors[] = {"fail", "skip", "dead_letter", NULL};
 
 static const struct param sort_element[] = {
@@ -95,7 +96,9 @@ static const struct param map_params[] = {
 	{.name = "x", .kind = PARAM_TEXT, .summary = "Of correlate: an expression"},
 	{.name = "y", .kind = PARAM_TEXT, .summary = "Of correlate: the other one"},
 	{.name = "fold", .kind = PARAM_BOOL, .preset = "false",
-	 .summary = "Of word_count: A to Z count as a to z"},
+	 .summary = "Of word_count: upper and lower case count as one, of words of bytes from A to Z"},
+	{.name = "words", .kind = PARAM_CHOICE, .choices = words_names, .preset = "\"bytes\"",
+	 .summary = "Of word_count: what stands between white space, or words by the Unicode standard"},
 	{.name = "pattern", .kind = PARAM_TEXT, .max = PATTERN_BYTES_MAX,
 	 .summary = "Of grep: a regular expression (PCRE2)"},
 	{.name = "ignore_case", .kind = PARAM_BOOL, .preset = "false",

@@ -157,6 +157,17 @@ def test_words_fold_when_asked(jobs):
     assert items(jobs, spec) == [{"word": "end", "count": 1}, {"word": "the", "count": 3}]
 
 
+def test_words_of_the_unicode_standard(jobs):
+    """UAX #29 finds them, full case folding makes two spellings one; on any number of lanes."""
+    text = "Die Straße (can’t) 3.14,\nDIE STRASSE — 3.14!\n" * 50000
+    spec = {"input": {"file": put(jobs, "straße.txt", text), "format": "lines"},
+            "map": {"builtin": "word_count", "words": "unicode", "fold": True}}
+    for workers in (1, 2, 7):
+        assert items(jobs, {**spec, "workers": workers}) == [
+            {"word": "3.14", "count": 100000}, {"word": "can’t", "count": 50000},
+            {"word": "die", "count": 100000}, {"word": "strasse", "count": 100000}]
+
+
 def rows(count):
     rng = random.Random(7)
     return [(rng.choice("abcdefgh"), rng.randrange(-990, 991) / 10) for _ in range(count)]
