@@ -207,6 +207,24 @@ bool plan_writes(struct stage_planner *planner, struct stage *stage, const char 
 	return true;
 }
 
+bool plan_drops(struct stage_planner *planner, struct stage *stage, const char *path,
+		const char *pointer, unsigned *ret_written, bool *ret_renew)
+{
+	struct path names;
+	struct err err;
+	bool renew;
+
+	if (!plan_path(planner, stage, path, pointer, &names))
+		return false;
+	if (stretch_drops(stage->takes, &names, planner->dirty, ret_written, &renew, &err)) {
+		err_told(planner, pointer, &err);
+		return false;
+	}
+	renew_told(planner, renew, ret_renew);
+	planner->dirty |= UINT64_C(1) << *ret_written;
+	return true;
+}
+
 /* `path` with its last name another. */
 static bool path_beside(struct stage *stage, const struct path *path, const char *name,
 			struct path *ret)

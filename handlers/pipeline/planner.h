@@ -46,9 +46,11 @@ bool plan_schema(struct stage_planner *planner, struct stage *stage, struct sche
 /* A path that is read. */
 bool plan_reads(struct stage_planner *planner, struct stage *stage, const char *path,
 		const char *pointer, unsigned *ret_field, bool *ret_renew);
-/* A path that is written, and one that gets another name. */
+/* A member that is set, one that goes, and one that gets another name. */
 bool plan_writes(struct stage_planner *planner, struct stage *stage, const char *path,
 		 const char *pointer, unsigned *ret_written, bool *ret_renew);
+bool plan_drops(struct stage_planner *planner, struct stage *stage, const char *path,
+		const char *pointer, unsigned *ret_written, bool *ret_renew);
 bool plan_renames(struct stage_planner *planner, struct stage *stage, const char *path,
 		  const char *name, const char *pointer, unsigned *ret_written, bool *ret_renew);
 /* The names of a path alone. */

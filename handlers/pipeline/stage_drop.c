@@ -39,16 +39,16 @@ static void drop_plan(struct stage *stage, const struct json *value, struct stag
 		return;
 	if (json_kind(value) == JSON_TEXT) {
 		change = &plan->at[plan->count++];
-		plan_writes(planner, stage, json_text(value, ""), pointer, &change->written,
-			    &change->renew);
+		plan_drops(planner, stage, json_text(value, ""), pointer, &change->written,
+			   &change->renew);
 		return;
 	}
 	for (const struct json *at = json_first(value); at; at = json_next(at)) {
 		const char *place = mistakes_pointer_index(planner->mistakes, pointer, plan->count);
 
 		change = &plan->at[plan->count++];
-		plan_writes(planner, stage, json_text(at, ""), place, &change->written,
-			    &change->renew);
+		plan_drops(planner, stage, json_text(at, ""), place, &change->written,
+			   &change->renew);
 	}
 }
 

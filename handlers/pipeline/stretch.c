@@ -158,21 +158,51 @@ static bool any_touches(const struct stretch *stretch, const struct path *path, 
 	return false;
 }
 
-int stretch_writes(struct stretch *stretch, const struct path *path, uint64_t dirty,
-		   unsigned *ret_written, bool *ret_renew, struct err *err)
+/* Was the same member written before? */
+static bool any_same(const struct stretch *stretch, const struct path *path, uint64_t dirty,
+		     bool dropped)
 {
-	struct written *written;
+	for (unsigned i = 0; i < stretch->written_count; i++)
+		if (is_dirty(dirty, i) && same_path(&stretch->written[i].path, path) &&
+		    (stretch->written[i].dropped || dropped))
+			return true;
+	return false;
+}
 
-	*ret_renew = any_touches(stretch, path, dirty);
+static int write_add(struct stretch *stretch, const struct path *path, bool dropped,
+		     unsigned *ret_written, struct err *err)
+{
+	struct written *written = NULL;
+
 	for (unsigned i = 0; i < stretch->written_count; i++) {
-		if (stretch->written[i].renamed || stretch->written[i].replaced ||
-		    !same_path(&stretch->written[i].path, path))
+		const struct written *known = &stretch->written[i];
+
+		if (known->renamed || known->replaced || known->dropped != dropped ||
+		    !same_path(&known->path, path))
 			continue;
 		*ret_written = i;
 		return 0;
 	}
 	*ret_written = stretch->written_count;
-	return written_add(stretch, path, &written, err);
+	if (written_add(stretch, path, &written, err) || !written)
+		return -1;
+	written->dropped = dropped;
+	return 0;
+}
+
+int stretch_writes(struct stretch *stretch, const struct path *path, uint64_t dirty,
+		   unsigned *ret_written, bool *ret_renew, struct err *err)
+{
+	*ret_renew = any_touches(stretch, path, dirty) || any_same(stretch, path, dirty, false);
+	return write_add(stretch, path, false, ret_written, err);
+}
+
+/* A member that was set goes as a part of the text, so that what is set later is new. */
+int stretch_drops(struct stretch *stretch, const struct path *path, uint64_t dirty,
+		  unsigned *ret_written, bool *ret_renew, struct err *err)
+{
+	*ret_renew = any_touches(stretch, path, dirty) || any_same(stretch, path, dirty, true);
+	return write_add(stretch, path, true, ret_written, err);
 }
 
 int stretch_renames(struct stretch *stretch, const struct path *path, const struct path *to,

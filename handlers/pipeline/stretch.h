@@ -42,6 +42,7 @@ struct written {
 	struct path to;
 	unsigned becomes; /* that path's value */
 	bool replaced;	  /* what had the new name before: it goes */
+	bool dropped;	  /* it goes; one that is set later is new */
 };
 
 struct stretch {
@@ -67,6 +68,9 @@ bool stretch_reads(const struct stretch *stretch, const struct fields *from, uin
 /* The bit of a path that is to be written, after *dirty: *ret_renew as above.  -1 and *err. */
 int stretch_writes(struct stretch *stretch, const struct path *path, uint64_t dirty,
 		   unsigned *ret_written, bool *ret_renew, struct err *err);
+/* The same for a member that goes. */
+int stretch_drops(struct stretch *stretch, const struct path *path, uint64_t dirty,
+		  unsigned *ret_written, bool *ret_renew, struct err *err);
 /* The same for a member that becomes `to`, beside it in the same object; *ret_written + 1 is the
  * bit of what `to` was before. */
 int stretch_renames(struct stretch *stretch, const struct path *path, const struct path *to,
