@@ -160,6 +160,14 @@ int picks_room(struct picks *picks, size_t more, struct err *err)
 	return 0;
 }
 
+void picks_drop(struct picks *picks, size_t count)
+{
+	if (count == 0)
+		return;
+	picks->count -= count;
+	memmove(picks->rows, picks->rows + count, picks->count * sizeof(*picks->rows));
+}
+
 void picks_done(struct picks *picks)
 {
 	free(picks->rows);

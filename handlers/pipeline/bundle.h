@@ -97,6 +97,7 @@ int record_replace(struct bundle *bundle, uint32_t row, const char *text, size_t
 /* ---- picks ---- */
 
 int picks_room(struct picks *picks, size_t more, struct err *err);
+void picks_drop(struct picks *picks, size_t count); /* the first ones */
 void picks_done(struct picks *picks);
 /* Adds those of `from` in their places. */
 int picks_merge(struct picks *into, const struct picks *from, const struct bundle *bundle,

@@ -67,12 +67,13 @@ static int queue_shift(struct rate_state *state, size_t count, struct picks *pic
 	struct picks *queue = &state->queue;
 
 	picks->count = 0;
+	if (count == 0)
+		return 0;
 	if (picks_room(picks, count, err))
 		return -1;
 	memcpy(picks->rows, queue->rows, count * sizeof(*picks->rows));
 	picks->count = count;
-	queue->count -= count;
-	memmove(queue->rows, queue->rows + count, queue->count * sizeof(*queue->rows));
+	picks_drop(queue, count);
 	return 0;
 }
 

@@ -259,9 +259,7 @@ static int sink_run(struct stage_lane *at, struct bundle *bundle, struct picks *
 		else if (row_add(at, bundle, state->queue.rows[taken++], err))
 			return -1;
 	}
-	state->queue.count -= taken;
-	memmove(state->queue.rows, state->queue.rows + taken,
-		state->queue.count * sizeof(*state->queue.rows));
+	picks_drop(&state->queue, taken);
 	at->held = state->queue.count;
 	return answer == RUN_ERROR ? -1 : 0;
 }
