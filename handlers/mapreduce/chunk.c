@@ -54,8 +54,21 @@ static enum run_answer bytes_add(struct mapreduce *job, struct mapper *mapper, s
 	enum run_answer answer = input_bytes(mapper->chunk, &bytes, &len, err);
 
 	mapper->broken = answer == RUN_ERROR;
-	if (answer == RUN_OK && job->plan->kernel->add_bytes(mapper->state, bytes, len, err))
-		return RUN_ERROR;
+	if (answer != RUN_OK)
+		return answer;
+	mapper->counts.bytes += (int64_t)len;
+	return job->plan->kernel->add_bytes(mapper->state, bytes, len, err) ? RUN_ERROR : RUN_OK;
+}
+
+/* About so many bytes: marks at both ends of a chunk may be inside a record that another has. */
+static enum run_answer rows_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
+	enum run_answer answer = records_add(job, mapper, err);
+	int64_t mark = portion_mark(mapper->chunk);
+
+	if (!mapper->again)
+		mapper->counts.bytes += mark - mapper->mark;
+	mapper->mark = mark;
 	return answer;
 }
 
@@ -63,18 +76,13 @@ static enum run_answer bytes_add(struct mapreduce *job, struct mapper *mapper, s
 static enum run_answer slice_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
 {
 	enum run_answer answer;
-	int64_t mark;
 
 	if (job->plan->kernel->food & KERNEL_RANGE)
 		return range_add(job, mapper, err);
 	answer = job->plan->kernel->food & KERNEL_BYTES ? bytes_add(job, mapper, err)
-							: records_add(job, mapper, err);
+							: rows_add(job, mapper, err);
 	if (answer == RUN_OK && relieve(job, mapper, err))
 		return RUN_ERROR;
-	mark = portion_mark(mapper->chunk);
-	if (!mapper->again)
-		mapper->counts.bytes += mark - mapper->mark;
-	mapper->mark = mark;
 	return answer;
 }
 

@@ -207,6 +207,15 @@ static int mapreduce_phase(struct run *run, void *state, unsigned phase, unsigne
 	return stage_begin(state, phase, ret_lanes, err);
 }
 
+/* What was read stays the measure: it is all done, and something is made of it. */
+static void stage_tell(struct mapreduce *job, const char *stage)
+{
+	bool all;
+	int64_t known = input_bytes_known(job->input, &all);
+
+	run_progress(job->run, known, known, stage);
+}
+
 static enum step gather_step(struct mapreduce *job, unsigned lane, struct err *err)
 {
 	int64_t cpu_us = clock_thread_cpu_us();
@@ -216,6 +225,7 @@ static enum step gather_step(struct mapreduce *job, unsigned lane, struct err *e
 	if (division < job->divisions)
 		rc = job->plan->kernel->division(job->gathered, division, err);
 	job->mappers[lane]->counts.cpu_us += clock_thread_cpu_us() - cpu_us;
+	stage_tell(job, "gather");
 	return rc ? STEP_FAIL : division + 1 < job->divisions ? STEP_MORE : STEP_DONE;
 }
 
@@ -232,6 +242,7 @@ static enum step mapreduce_step(struct run *run, void *state, unsigned phase, un
 	case STAGE_GATHER:
 		return gather_step(job, lane, err);
 	default:
+		stage_tell(job, "output");
 		return output_step(job, lane, err);
 	}
 }
