@@ -306,6 +306,7 @@ static int load_body(lua_State *L)
 	box_env_push(L);
 	lua_setupvalue(L, -2, 1);
 	lua_call(L, 0, 1);
+	luaL_checkstack(L, (int)script->field_count + 1, "too many members");
 	lua_createtable(L, 0, (int)script->field_count);
 	for (size_t i = 0; i < script->field_count; i++)
 		lua_pushlstring(L, script->fields[i].name, script->fields[i].len);

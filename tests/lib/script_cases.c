@@ -59,7 +59,7 @@ void desk_open(struct script_desk *desk, enum script_kind kind, const char *sour
 	json = json_of(quoted.data);
 	if (text_compile(json, kind, &desk->fields, &mistakes, &desk->script))
 		fail_msg("%s\n%s", source, mistakes.first->detail);
-	assert_true(desk->fields.count < 64);
+	assert_true(desk->fields.count <= SCRIPT_FIELDS_MAX + 1);
 	assert_int_equal(script_vm_new(options ? options : &plain, &desk->vm, &err), 0);
 	assert_int_equal(script_vm_load(desk->vm, desk->script, &desk->slot, &err), 0);
 	desk->scanner = scanner_new(&desk->fields);

@@ -9,6 +9,7 @@
 #ifndef TESTS_LIB_SCRIPT_CASES_H
 #define TESTS_LIB_SCRIPT_CASES_H
 
+#include "base/limits.h"
 #include "handlers/script/script.h"
 
 #include <stddef.h>
@@ -32,7 +33,7 @@ struct script_desk {
 	struct script_vm *vm;
 	unsigned slot;
 	struct scanner *scanner;
-	struct value values[64];
+	struct value values[SCRIPT_FIELDS_MAX + 1]; /* and the record */
 	struct script_result result;
 	struct script_mistake mistake;
 };

@@ -143,6 +143,31 @@ static void members_come_in_the_order_of_the_source(void **state)
 	script_cases_run(SCRIPT_RECORD, cases, ARRAY_LEN(cases));
 }
 
+static void a_script_names_as_many_members_as_it_likes(void **state)
+{
+	/* Few, as many as have places of their own, and more. */
+	static const int counts[] = {30, 60, SCRIPT_FIELDS_MAX, SCRIPT_FIELDS_MAX + 1, 200};
+	struct buf source = BUF(10000), made = BUF(10000);
+
+	(void)state;
+	for (size_t n = 0; n < ARRAY_LEN(counts); n++) {
+		struct script_case one = {.record = "{\"m0\":7}"};
+
+		buf_clear(&source);
+		buf_clear(&made);
+		for (int i = 0; i < counts[n]; i++) {
+			buf_printf(&source, "r.m%d = %d ", i, i);
+			buf_printf(&made, "%c\"m%d\":%d", i ? ',' : '{', i, i);
+		}
+		buf_add_text(&made, "}");
+		one.source = buf_text(&source);
+		one.result = buf_text(&made);
+		script_cases_run(SCRIPT_RECORD, &one, 1);
+	}
+	buf_done(&source);
+	buf_done(&made);
+}
+
 static void a_filter_is_true_or_not(void **state)
 {
 	/* nil, false and null drop; everything else keeps. */
@@ -486,6 +511,7 @@ int main(void)
 		cmocka_unit_test(integers_and_doubles_keep_their_kind),
 		cmocka_unit_test(null_arrays_and_objects_are_told_apart),
 		cmocka_unit_test(members_come_in_the_order_of_the_source),
+		cmocka_unit_test(a_script_names_as_many_members_as_it_likes),
 		cmocka_unit_test(a_filter_is_true_or_not),
 		cmocka_unit_test(loops_over_tables_have_one_order),
 		cmocka_unit_test(pairs_have_keys_of_every_kind),
