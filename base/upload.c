@@ -315,8 +315,8 @@ static int file_sum(struct upload *upload, struct sums *sums, struct err *err)
 /* A digest ends its context, so the whole, which may be the same bytes, has a copy. */
 static int part_check(struct upload *upload, const struct upload_check *check, struct err *err)
 {
-	static const char *what[] = {"Content-Digest: the SHA-256 of what",
-				     "Content-Digest: the SHA-512 of what"};
+	static const char *what[] = {"Content-Digest: the SHA-256 of the body",
+				     "Content-Digest: the SHA-512 of the body"};
 	struct sums sums = upload->sums;
 	uint8_t sha256[FILE_SUM_BYTES];
 

@@ -98,6 +98,17 @@ static struct field_name *names_read(const struct format *format, const char *at
 	return arena_failed(arena) || mistake.at ? NULL : names;
 }
 
+/* One alone, as lines once ended: then the whole file would be the header. */
+static bool has_return(const struct field_name *name)
+{
+	const char *end = name->text + name->len, *at = name->text;
+
+	while ((at = memchr(at, '\r', (size_t)(end - at))))
+		if (++at == end || *at != '\n')
+			return true;
+	return false;
+}
+
 static int names_check(const struct field_name *names, size_t count, struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -109,6 +120,11 @@ static int names_check(const struct field_name *names, size_t count, struct err 
 		if (utf8_good(names[i].text, names[i].len) < names[i].len)
 			return err_set(err, ERR_INVALID_SPEC,
 				       "the name of column %zu of the header is not UTF-8", i + 1);
+		if (has_return(&names[i]))
+			return err_set(err, ERR_INVALID_SPEC,
+				       "column %zu of the header has a carriage return: lines end "
+				       "with LF or CRLF",
+				       i + 1);
 		for (size_t j = 0; j < i; j++)
 			if (names[j].len == names[i].len &&
 			    memcmp(names[j].text, names[i].text, names[i].len) == 0)

@@ -23,6 +23,10 @@ enum codec codec_sniff(const char *head, size_t len)
 		return CODEC_GZIP;
 	if (len >= ZSTD_BYTES && memcmp(head, "\x28\xB5\x2F\xFD", ZSTD_BYTES) == 0)
 		return CODEC_ZSTD;
+	/* A frame that decoders go over, as pzstd begins (RFC 8878, section 3.1.2). */
+	if (len >= ZSTD_BYTES && (head[0] & 0xF0) == 0x50 &&
+	    memcmp(head + 1, "\x2A\x4D\x18", ZSTD_BYTES - 1) == 0)
+		return CODEC_ZSTD;
 	return CODEC_NONE;
 }
 

@@ -24,6 +24,9 @@ struct sample {
 static const char gzip[] = "\x1F\x8B\x08\x00\x00\x00\x00\x00\x02\x03\xCB\x48\xCD\xC9\xC9\xE7"
 			   "\x02\x00\x20\x30\x3A\x36\x06\x00\x00\x00";
 static const char zstd[] = "\x28\xB5\x2F\xFD\x04\x58\x31\x00\x00hello\n\x53\x88\xBD\x91";
+/* The same behind a frame of four bytes that are not for decoders. */
+static const char skipped[] = "\x50\x2A\x4D\x18\x04\x00\x00\x00size"
+			      "\x28\xB5\x2F\xFD\x04\x58\x31\x00\x00hello\n\x53\x88\xBD\x91";
 
 /* Decodes with so many bytes at once, in and out; -1: *err. */
 static int decodes(enum codec codec, struct sample in, size_t step, struct buf *into,
@@ -89,6 +92,9 @@ static void streams_are_decoded(void **state)
 	(void)state;
 	are_decoded(CODEC_GZIP, SAMPLE(gzip), "hello\n");
 	are_decoded(CODEC_ZSTD, SAMPLE(zstd), "hello\n");
+	are_decoded(CODEC_ZSTD, SAMPLE(skipped), "hello\n");
+	assert_int_equal(codec_sniff(skipped, sizeof(skipped) - 1), CODEC_ZSTD);
+	assert_int_equal(codec_sniff("P*M", 3), CODEC_NONE);
 	memcpy(twice, gzip, sizeof(gzip) - 1);
 	memcpy(twice + sizeof(gzip) - 1, gzip, sizeof(gzip) - 1);
 	are_decoded(CODEC_GZIP, (struct sample){twice, 2 * (sizeof(gzip) - 1)}, "hello\nhello\n");

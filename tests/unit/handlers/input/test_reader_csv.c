@@ -110,6 +110,9 @@ static void headers_that_name_badly_are_refused(void **state)
 	reads(CSV, NULL, "a,b,a\n", "error: columns 1 and 3 of the header are both 'a'\n");
 	reads(CSV, NULL, "a,,b\n", "error: column 2 of the header has no name\n");
 	reads(CSV, NULL, "a,\xFF\n", "error: the name of column 2 of the header is not UTF-8\n");
+	reads(CSV, NULL, "a,b\r1,2\r3,4\r",
+	      "error: column 2 of the header has a carriage return: lines end with LF or CRLF\n");
+	reads(CSV, NULL, "a,\"b\r\nb\"\r\n", "");
 	reads(CSV, NULL, "a,\"b\n",
 	      "error: the header: the quote that opens here is never closed\n");
 	reads("{\"format\":\"csv\",\"types\":{\"prise\":\"number\"}}", NULL, "id,price\n",
