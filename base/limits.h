@@ -294,6 +294,9 @@ enum {
 	/* trying specs */
 	SAMPLE_BYTES_MAX          = 4 * 1024 * 1024,  /* of records, or a text: a person has pasted it */
 	SAMPLE_RECORDS_MAX        = 10 * 1000,        /* a tenth of a second of work, as a rule */
+	SAMPLE_FILE_BYTES         = 1024 * 1024,      /* of a file's beginning, decompressed */
+	DRY_RUN_RECORDS           = 10,               /* that ?dry_run=true shows */
+	DRY_RUN_RECORDS_MAX       = 1000,
 	TRIAL_US_MAX              = 3 * 1000 * 1000,  /* a person waits for it; the desk does other tests too */
 	TRIAL_ROWS_MAX            = 200 * 1000,       /* that stages hand on: one record can become many */
 	TRIAL_SHOWN_MAX           = 100,              /* records after each stage */

@@ -13,7 +13,7 @@
  *           phase(1) = m lanes ─▶ step(1, lane) …
  *           phase(k) = 0: finished; the summary was set ─▶ close
  *
- * Threads    plan, preview: any thread, several at once (they are pure).  open,
+ * Threads    plan, check, rehearse, preview: any thread, several at once (they are pure).  open,
  *            phase, close: one worker, no step of the run is under way.  step:
  *            one worker for each lane at a time, lanes in parallel: state of one
  *            lane needs no lock.
@@ -30,6 +30,7 @@
 #include <stdbool.h>
 
 struct fetch_result;
+struct files;
 struct guard;
 struct id;
 struct json_out;
@@ -59,6 +60,13 @@ struct planner {
 	const struct permits *permits;
 };
 
+/* What a dry run may use. */
+struct rehearsal {
+	int64_t records;	   /* so many of the input, the first */
+	const struct json *params; /* of the envelope; NULL: none */
+	const struct files *files;
+};
+
 struct handler {
 	const char *name;
 	const char *summary;	    /* one sentence for GET /v1/handlers */
@@ -73,6 +81,15 @@ struct handler {
 
 	/* Adds members to the plan that a dry run shows.  Optional. */
 	void (*describe)(const struct plan *plan, struct json_out *out);
+
+	/* Tries a plan without a job (dry runs, …/validate), on a thread of its own, bounded to a
+	 * few seconds.  Optional, both.  check: the spec's own tests; mistakes are added.
+	 * rehearse: adds members that tell what the first records of its input become; -1 and
+	 * *err: they cannot be had here. */
+	void (*check)(const struct plan *plan, const struct rehearsal *rehearsal,
+		      struct mistakes *mistakes);
+	int (*rehearse)(const struct plan *plan, const struct rehearsal *rehearsal,
+			struct json_out *out, struct err *err);
 
 	int (*open)(struct run *run, const struct plan *plan, void **ret_state, struct err *err);
 	/* How many lanes (1 … LANES_MAX) the next phase has; 0: finished. */

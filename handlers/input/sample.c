@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* sample.c - the source of a sample: a text in memory, read from its beginning to its end. */
-#include "handlers/input/sample.h"
-
-#include "handlers/input/source.h"
+#include "handlers/input/sample_inner.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct sample {
-	struct format *said,
-		*format;    /* as the body says it; never SNIFF, with names of the other */
-	struct buf records; /* as lines */
-	const char *text;   /* these, or the body's */
-	size_t len;
-};
 
 const struct param sample_record[] = {
 	{.kind = PARAM_ANY, .summary = "A record: any JSON value"},

@@ -16,6 +16,8 @@
 
 #include "handlers/input/input.h"
 
+struct files;
+
 struct sample;
 
 /* The members of a body that say the records, to stand in its table. */
@@ -34,6 +36,10 @@ extern const struct param sample_record[];
 struct sample *sample_new(const struct json *body, const char *pointer, struct mistakes *mistakes);
 /* Of the elements of an array alone.  NULL: no memory, or beyond SAMPLE_BYTES_MAX. */
 struct sample *sample_of_records(const struct json *records);
+/* The beginning of what a job would read; the plan outlives it.  NULL and *err: it is not here
+ * (documents, other jobs, scripts), or ERR_NOT_FOUND, ERR_IO, … of a file. */
+struct sample *sample_of_input(const struct input_plan *plan, const struct files *files,
+			       struct err *err);
 void sample_free(struct sample *sample); /* NULL is fine */
 
 int sample_open(const struct sample *sample, const struct fields *fields, struct input **ret_input,

@@ -56,6 +56,7 @@ struct plan {
 	bool saves_parts;   /* results of a part in hand may be shown: all state is in its lane */
 	struct stage *last; /* which gives the results; NULL: the input does */
 	const char *root;   /* the pointer of the spec */
+	const struct json *tests; /* of the spec; NULL: none */
 
 	struct sample *sample;	   /* of a test: what is tried, … */
 	unsigned shown;		   /* … how much of it is shown, … */

@@ -37,6 +37,28 @@ int pipeline_preview_plan(const struct json *body, struct planner *planner, stru
 	return -1;
 }
 
+int pipeline_rehearse(const struct plan *plan, const struct rehearsal *rehearsal,
+		      struct json_out *out, struct err *err)
+{
+	struct sample *sample = sample_of_input(plan->input, rehearsal->files, err);
+	struct trial_options options = {
+		.sample = sample,
+		.params = rehearsal->params,
+		.shown = (unsigned)MIN(rehearsal->records, TRIAL_SHOWN_MAX),
+		.records_max = rehearsal->records,
+	};
+	struct trial *trial = NULL;
+	int rc = -1;
+
+	if (sample)
+		rc = trial_run(plan, &options, &trial, err);
+	if (rc == 0)
+		trial_out(trial, out);
+	trial_free(trial);
+	sample_free(sample);
+	return rc;
+}
+
 int pipeline_preview(const struct plan *plan, const struct fetch_result *sample,
 		     struct json_out *out, struct err *err)
 {

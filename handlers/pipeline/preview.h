@@ -12,6 +12,12 @@ int pipeline_preview(const struct plan *plan, const struct fetch_result *sample,
 		     struct json_out *out, struct err *err);
 
 /* The `tests` of a spec: each that comes out otherwise is a mistake. */
-void tests_run(const struct plan *plan, const struct json *tests, struct mistakes *mistakes);
+void pipeline_check(const struct plan *plan, const struct rehearsal *rehearsal,
+		    struct mistakes *mistakes);
+
+/* What the first records become, and how the stages are done. */
+int pipeline_rehearse(const struct plan *plan, const struct rehearsal *rehearsal,
+		      struct json_out *out, struct err *err);
+void pipeline_describe(const struct plan *plan, struct json_out *out);
 
 #endif

@@ -103,17 +103,16 @@ static void trial_judge(const struct trial *trial, const struct json *expect, co
 				mistakes);
 }
 
-static void test_run(const struct plan *plan, const struct json *test, int64_t until_us,
-		     const char *pointer, struct mistakes *mistakes)
+static void test_run(const struct plan *plan, const struct json *test,
+		     struct trial_options *options, const char *pointer, struct mistakes *mistakes)
 {
-	struct trial_options options = {.until_us = until_us};
 	struct sample *sample = sample_of_records(json_get(test, "input"));
 	struct trial *trial = NULL;
 	struct err err;
 
-	options.sample = sample;
+	options->sample = sample;
 	err_set(&err, ERR_LIMIT, "more than %d bytes of records", SAMPLE_BYTES_MAX);
-	if (sample && trial_run(plan, &options, &trial, &err) == 0)
+	if (sample && trial_run(plan, options, &trial, &err) == 0)
 		trial_judge(trial, json_get(test, "expect"), pointer, mistakes);
 	else
 		mistake_add(mistakes, pointer, err_name(err.code), "%s", err.detail);
@@ -121,12 +120,17 @@ static void test_run(const struct plan *plan, const struct json *test, int64_t u
 	sample_free(sample);
 }
 
-void tests_run(const struct plan *plan, const struct json *tests, struct mistakes *mistakes)
+void pipeline_check(const struct plan *plan, const struct rehearsal *rehearsal,
+		    struct mistakes *mistakes)
 {
-	int64_t until_us = clock_us() + TRIAL_US_MAX;
+	const struct json *tests = plan->tests;
+	struct trial_options options = {
+		.params = rehearsal->params,
+		.until_us = clock_us() + TRIAL_US_MAX,
+	};
 	size_t index = 0;
 
 	for (const struct json *at = tests ? json_first(tests) : NULL; at; at = json_next(at))
-		test_run(plan, at, until_us,
+		test_run(plan, at, &options,
 			 mistakes_pointer_index(mistakes, "/spec/tests", index++), mistakes);
 }

@@ -82,6 +82,12 @@ void trial_worked(struct trial *trial, uint64_t work, size_t emitted)
 	trial->rows += (int64_t)emitted;
 }
 
+/* The input has given what is wanted of it. */
+static bool is_fed(const struct trial *trial)
+{
+	return trial->taken == trial->records_max || atomic_load(&trial->pipeline->satisfied);
+}
+
 /* Nothing more is to be tried. */
 static bool is_over(struct trial *trial)
 {
@@ -176,7 +182,7 @@ static int row_push(struct trial *trial, const struct rows *rows, size_t i, stru
 static int rows_push(struct trial *trial, const struct rows *rows, struct err *err)
 {
 	for (size_t i = 0; i < rows->count; i++) {
-		if (is_over(trial) || atomic_load(&trial->pipeline->satisfied))
+		if (is_over(trial) || is_fed(trial))
 			return 0;
 		trial->record = ++trial->taken;
 		if (row_push(trial, rows, i, err))
@@ -191,7 +197,7 @@ static int input_push(struct trial *trial, struct err *err)
 	struct rows rows;
 	enum run_answer answer;
 
-	while (!is_over(trial) && !atomic_load(&trial->pipeline->satisfied)) {
+	while (!is_over(trial) && !is_fed(trial)) {
 		answer = input_rows(trial->lane->portion, &rows, err);
 		if (answer == RUN_END)
 			return 0;
@@ -312,6 +318,7 @@ int trial_run(const struct plan *plan, const struct trial_options *options,
 	trial->plan = *plan;
 	trial->plan.memory_bytes = MIN(plan->memory_bytes, TRIAL_MEMORY_BYTES);
 	trial->shown = options->shown;
+	trial->records_max = options->records_max ? options->records_max : INT64_MAX;
 	trial->begun_us = clock_us();
 	trial->until_us = options->until_us ? options->until_us : trial->begun_us + TRIAL_US_MAX;
 	arena_init(&trial->arena, TRIAL_ARENA_BYTES_MAX);

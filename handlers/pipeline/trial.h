@@ -41,6 +41,7 @@ struct trial_options {
 	const struct sample *sample;
 	const struct json *params; /* what scripts see as ctx.params; NULL: {} */
 	unsigned shown;		   /* records after each stage */
+	int64_t records_max;	   /* of the sample; 0: all */
 	int64_t until_us;	   /* it ends by then; 0: after TRIAL_US_MAX */
 };
 

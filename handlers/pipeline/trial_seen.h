@@ -37,6 +37,7 @@ struct trial {
 	struct pipe_lane *lane; /* its only one */
 	struct arena arena;
 	unsigned shown;
+	int64_t records_max; /* of the sample, at least 1 */
 	int64_t begun_us, until_us, took_us;
 
 	int64_t record;	     /* of the input, in hand; from 1 */

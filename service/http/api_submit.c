@@ -117,8 +117,7 @@ static void compile_reply(struct request *request, const struct mistakes *mistak
 		reply_problem(request, err);
 }
 
-/* The task of the body; NULL: answered. */
-static struct task *body_compile(struct request *request)
+struct task *task_of_body(struct request *request)
 {
 	struct json_place place = {0};
 	struct mistakes mistakes;
@@ -264,8 +263,6 @@ static void task_submit(struct request *request, struct task *task,
 	}
 }
 
-static void plan_reply(struct request *request, const struct task *task);
-
 void job_submit(struct request *request)
 {
 	static const char *const known[] = {"wait", "expect", "include", "dry_run", NULL};
@@ -273,81 +270,21 @@ void job_submit(struct request *request)
 	struct wait_wish wish;
 	struct task *task;
 	struct err err;
-	bool dry_run;
+	int64_t records;
 
-	if (request_query_check(request, known, &err) ||
-	    query_bool(request, "dry_run", &dry_run, &err) ||
+	if (request_query_check(request, known, &err) || dry_run_read(request, &records, &err) ||
 	    wait_wish_read(request, &wish, &err) || idempotency_read(request, &idempotency, &err)) {
 		reply_problem(request, &err);
 		return;
 	}
-	task = body_compile(request);
+	task = task_of_body(request);
 	if (!task)
 		return;
-	if (dry_run) {
-		plan_reply(request, task);
-		task_free(task);
+	if (records >= 0) {
+		dry_run_reply(request, task, records);
 		return;
 	}
 	task->job.request_id = arena_text(&task->arena, request_id(request));
 	task_stamp(task, clock_wall_ms());
 	task_submit(request, task, &idempotency, &wish);
-}
-
-/* ---- dry runs ---- */
-
-/* An object with what was left out filled in from the presets. */
-static void normalised_out(const struct param *params, const struct json *object,
-			   struct json_out *out, const char *name)
-{
-	json_out_object(out, name);
-	for (const struct param *param = params; param->kind != PARAM_END; param++) {
-		const struct json *value = json_get(object, param->name);
-
-		if (value && param->kind == PARAM_OBJECT && param->members &&
-		    json_kind(value) == JSON_OBJECT)
-			normalised_out(param->members, value, out, param->name);
-		else if (value)
-			spec_out_redacted(out, param->name, value);
-		else if (param->preset)
-			json_out_raw(out, param->name, param->preset, strlen(param->preset));
-	}
-	json_out_end(out, '}');
-}
-
-static void plan_reply(struct request *request, const struct task *task)
-{
-	struct buf body = BUF(REPLY_BYTES_MAX);
-	struct json_out out = JSON_OUT(&body);
-
-	json_out_object(&out, NULL);
-	json_out_bool(&out, "valid", true);
-	normalised_out(envelope_params, task->envelope, &out, "job");
-	normalised_out(task->handler->params, task->spec, &out, "spec");
-	json_out_object(&out, "plan");
-	json_out_text(&out, "handler", task->handler->name);
-	json_out_text(&out, "summary", task->handler->summary);
-	json_out_bool(&out, "io_bound", task->handler->io_bound);
-	if (task->handler->describe)
-		task->handler->describe(task->plan, &out);
-	json_out_end(&out, '}');
-	json_out_end(&out, '}');
-	reply_json(request, 200, &body);
-}
-
-void job_validate(struct request *request)
-{
-	static const char *const known[] = {NULL};
-	struct task *task;
-	struct err err;
-
-	if (request_query_check(request, known, &err)) {
-		reply_problem(request, &err);
-		return;
-	}
-	task = body_compile(request);
-	if (!task)
-		return;
-	plan_reply(request, task);
-	task_free(task);
 }

@@ -16,6 +16,14 @@ struct idempotency {
 };
 int idempotency_read(struct request *request, struct idempotency *ret, struct err *err);
 
+/* The task of the body; NULL: answered. */
+struct task *task_of_body(struct request *request);
+
+/* api_dry_run.c: what ?dry_run says, true or how many records; -1: not at all, or 0. */
+int dry_run_read(struct request *request, int64_t *ret_records, struct err *err);
+/* Answers with the plan, and what the first records become.  Takes the task over. */
+void dry_run_reply(struct request *request, struct task *task, int64_t records);
+
 /* 429 with the numbers, and when to come again. */
 void queue_full_reply(struct request *request);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Trying specs without jobs: tests of stages on records that come with the request."""
+import gzip
 
 RECORDS = [{"id": 1, "value": 5, "category": "A"}, {"id": 2, "value": -3, "category": "B"},
            {"id": 3, "value": 7, "category": "A"}, {"value": 1, "category": "A"}]
@@ -99,3 +100,47 @@ def test_a_spec_brings_its_tests(jobs):
     assert answer.pointers == ["/spec/tests/0/expect/0", "/spec/tests/1/expect",
                                "/spec/tests/2/expect/0", "/spec/tests/3"]
     assert answer.json()["errors"][0]["detail"] == 'the result is {"v":2,"w":4}'
+
+
+def test_tests_are_tried_by_validate_and_dry_runs_alone(jobs):
+    """They may take seconds: a submit looks at their shape only.  They see the job's params."""
+    spec = pipeline({"map": "r.y = r.x * ctx.params.by"}, items=[{"x": 1}],
+                    tests=[{"input": [{"x": 2}], "expect": [{"x": 2, "y": 6}]}])
+    body = {"type": "pipeline", "spec": spec, "params": {"by": 3}}
+    assert jobs.post("/v1/jobs/validate", body).status == 200
+    body["params"]["by"] = 4
+    for path in ("/v1/jobs/validate", "/v1/jobs?dry_run=true"):
+        assert jobs.post(path, body).pointers == ["/spec/tests/0/expect/0"]
+    assert jobs.post("/v1/jobs?wait=10s", body).json()["state"] == "completed"
+    spec["tests"] = [{"inputs": []}]
+    assert set(jobs.post("/v1/jobs", body).pointers) >= {"/spec/tests/0/inputs"}
+
+
+# ---- dry runs ----
+
+def test_a_dry_run_shows_what_the_first_records_become(jobs):
+    """As many as are asked for, of a compressed file too; the plan says how stages are done."""
+    text = b"n,s\n" + b"".join(b'%d,"a\nb"\n' % n for n in range(100000))
+    assert jobs.ask("PUT", "/v1/files/dry.csv.gz", gzip.compress(text)).status == 201
+    spec = {"input": {"file": "dry.csv.gz", "types": {"n": "integer"}},
+            "stages": [{"filter": "n > 0"}, {"sort": "-n"}, {"set": {"m": "n * 2"}}]}
+    told = jobs.post("/v1/jobs?dry_run=3", {"type": "pipeline", "spec": spec}).json()
+    assert told["trial"]["results"] == [{"n": 2, "s": "a\nb", "m": 4}, {"n": 1, "s": "a\nb", "m": 2}]
+    assert flow(told["trial"])[0] == ("stages[0]", 3, 2, 0, 1)
+    assert [(s["pass"], s["gathers"], s["to"]) for s in told["plan"]["stages"]] == [
+        (0, False, ["stages[1]"]), (0, True, ["stages[2]"]), (1, False, [])]
+    assert jobs.get("/v1/jobs?type=pipeline&state=pending").json()["items"] == []
+    spec["input"] = {"range": {"from": 5, "to": 9}}
+    spec["stages"] = [{"map": "return {v = r}"}]
+    told = jobs.post("/v1/jobs/validate?dry_run", {"type": "pipeline", "spec": spec}).json()
+    assert [r["v"] for r in told["trial"]["results"]] == [5, 6, 7, 8, 9]
+
+
+def test_a_dry_run_says_what_cannot_be_tried(jobs):
+    """A file that is not there yet, a document of the web: no mistakes of the spec."""
+    for inputs, error in (({"file": "none.csv"}, "not-found"),
+                          ({"url": "http://127.0.0.1:9/"}, "not-implemented")):
+        told = jobs.post("/v1/jobs?dry_run=true", {
+            "type": "pipeline", "spec": {"input": inputs, "stages": []}}).json()
+        assert told["valid"] and told["trial"]["error"]["type"] == error
+    assert jobs.post("/v1/jobs?dry_run=1001", {}).problem == "bad-parameter"
