@@ -336,6 +336,11 @@ enum run_answer lane_tell(struct pipe_lane *lane, struct part *part, struct err 
 				lane->out.len, lane->out_count, err);
 	if (answer != RUN_OK)
 		return answer;
+	if (!part && lane->pipeline->plan->output.file &&
+	    buf_add(&lane->pipeline->rest, lane->out.data, lane->out.len)) {
+		err_set(err, ERR_NO_MEMORY, "no memory for the output");
+		return RUN_ERROR;
+	}
 	buf_clear(&lane->out);
 	lane->out_count = 0;
 	return RUN_OK;

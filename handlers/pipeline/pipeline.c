@@ -33,6 +33,8 @@ void pipeline_free(struct pipeline *pipeline)
 	free(pipeline->lanes);
 	free(pipeline->gathered);
 	buf_done(&pipeline->context);
+	buf_done(&pipeline->rest);
+	result_file_free(pipeline->output);
 	free(pipeline);
 }
 
@@ -124,6 +126,7 @@ static int pipeline_open(struct run *run, const struct plan *plan, void **ret_st
 	pipeline->run = run;
 	pipeline->opened_us = clock_us();
 	buf_init(&pipeline->context, 2 * JOB_SPEC_BYTES_MAX);
+	buf_init(&pipeline->rest, RUN_PART_BYTES_MAX);
 	if (plan->in_order)
 		run_ordered(run);
 	if (input_open(run, plan->input, &plan->stretches[0].fields, plan->chunk_bytes,
@@ -143,6 +146,17 @@ static int pipeline_open(struct run *run, const struct plan *plan, void **ret_st
 	return 0;
 }
 
+/* All was given: the file, if there is to be one, then the summary. */
+static int pipeline_end(struct pipeline *pipeline, unsigned *ret_lanes, struct err *err)
+{
+	if (pipeline->doing == DOING_OUTPUT || !pipeline->plan->output.file)
+		return account_summary(pipeline, err);
+	pipeline->doing = DOING_OUTPUT;
+	*ret_lanes = 1;
+	return result_file_new(pipeline->run, &pipeline->plan->output, &pipeline->rest,
+			       &pipeline->output, err);
+}
+
 /* The next barrier is gathered, then given. */
 static int pipeline_phase(struct run *run, void *state, unsigned phase, unsigned *ret_lanes,
 			  struct err *err)
@@ -155,10 +169,12 @@ static int pipeline_phase(struct run *run, void *state, unsigned phase, unsigned
 		return 0;
 	}
 	*ret_lanes = 0;
+	if (pipeline->doing == DOING_OUTPUT)
+		return pipeline_end(pipeline, ret_lanes, err);
 	if (pipeline->doing == DOING_GIVE || pipeline->doing == DOING_INPUT) {
 		pipeline->barrier += pipeline->doing == DOING_GIVE;
 		if (pipeline->barrier == pipeline->plan->barriers_count)
-			return account_summary(pipeline, err);
+			return pipeline_end(pipeline, ret_lanes, err);
 		pipeline->doing = DOING_GATHER;
 		if (barrier_gather(pipeline, pipeline->barrier, ret_lanes, err))
 			return -1;
@@ -182,6 +198,8 @@ static enum step pipeline_step(struct run *run, void *state, unsigned phase, uns
 		return lane_step(&pipeline->lanes[lane], err);
 	case DOING_GATHER:
 		return barrier_unit_step(pipeline, pipeline->barrier, err);
+	case DOING_OUTPUT:
+		return result_file_step(pipeline->output, err);
 	default:
 		return barrier_give_step(pipeline, pipeline->barrier, err);
 	}

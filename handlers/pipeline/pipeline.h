@@ -7,6 +7,7 @@
  *   give.c       a barrier gives what it has gathered, in a phase of its own
  *   progress.c   what each stage is doing, while it does
  *   trial.c      all of it over a sample, without a run: preview.c, spec_tests.c, trial_out.c
+ *   result_file.c    results into a named file, at the end
  *   account.c    what each stage took, passed on, filtered, failed: the summary
  *   stretch.h bundle.h overlay.c    records on their way
  *   stages.c stage_*.c              the verbs
@@ -23,6 +24,7 @@
 
 #include "base/clock.h"
 #include "handlers/input/input.h"
+#include "handlers/pipeline/result_file.h"
 #include "handlers/pipeline/stage.h"
 
 #include <stdatomic.h>
@@ -38,6 +40,7 @@ struct trial;
 struct plan {
 	struct arena arena;
 	struct input_plan *input;
+	struct result_file_plan output;
 	int64_t chunk_bytes, memory_bytes;
 	unsigned workers;      /* lanes that the spec asks for; 0: as many as make sense */
 	struct stage **stages; /* in the order of the spec */
@@ -141,7 +144,7 @@ struct pipeline {
 	struct pipe_lane *lanes;
 	unsigned lanes_count; /* that step */
 	unsigned lanes_kept;  /* that have a state: those of earlier attempts too */
-	enum pipeline_doing { DOING_INPUT, DOING_GATHER, DOING_GIVE } doing;
+	enum pipeline_doing { DOING_INPUT, DOING_GATHER, DOING_GIVE, DOING_OUTPUT } doing;
 	unsigned barrier;	    /* in hand */
 	void **gathered;	    /* [barriers]: what the barrier in hand has put together */
 	unsigned units;		    /* of the barrier in hand */
@@ -150,13 +153,15 @@ struct pipeline {
 	_Atomic unsigned enough; /* as it is: stages before this turn need give no more; likewise */
 	/* of the barrier that gives */
 	bool given_all;
-	bool given_before;	 /* by an earlier attempt: nothing is to be told again */
-	struct part *part;	 /* of its results; NULL: little, and shown at the end */
-	struct given told, skip; /* in all; what an earlier attempt has shown of it */
-	bool small;		 /* so little input that all of it stays in memory */
-	const char *dir;	 /* scratch, for what does not fit the memory; NULL: all will */
-	struct buf context;	 /* what scripts see as ctx; empty until one is loaded */
-	uint64_t seed;		 /* of hashes, the same in all attempts */
+	bool given_before;	    /* by an earlier attempt: nothing is to be told again */
+	struct part *part;	    /* of its results; NULL: little, and shown at the end */
+	struct given told, skip;    /* in all; what an earlier attempt has shown of it */
+	bool small;		    /* so little input that all of it stays in memory */
+	const char *dir;	    /* scratch, for what does not fit the memory; NULL: all will */
+	struct result_file *output; /* the file that is written */
+	struct buf rest;	    /* results that are shown when the attempt completes, for it */
+	struct buf context;	    /* what scripts see as ctx; empty until one is loaded */
+	uint64_t seed;		    /* of hashes, the same in all attempts */
 	int64_t opened_us;
 	struct progress *progress; /* progress.c */
 	struct trial *trial; /* watches in place of a run, which is NULL then; NULL: a job's */

@@ -55,7 +55,8 @@ const struct param pipeline_params[] = {
 	 .summary = "Lanes; by default one for each CPU"},
 	{.name = "memory", .kind = PARAM_SIZE, .min = 1024 * 1024, .max = 1024.0 * 1024 * 1024 * 1024,
 	 .preset = "\"256MB\"", .summary = "What reduce and sort may hold before they go to disk"},
-	{.name = "output", .kind = PARAM_LATER, .summary = "A named file for the results"},
+	{.name = "output", .kind = PARAM_OBJECT, .members = result_file_params,
+	 .summary = "A named file that gets the results too"},
 	{.name = "tests", .kind = PARAM_ARRAY, .members = test_element, .max = TESTS_MAX,
 	 .summary = "Tried by validate and dry runs: one that comes out otherwise is a mistake of the spec"},
 	{0},
@@ -369,6 +370,7 @@ int pipeline_plan(const struct json *spec, struct planner *planner, struct plan 
 	plan->chunk_bytes = spec_size(spec, "chunk_size", 0);
 	plan->workers = (unsigned)spec_int(spec, "workers", 0);
 	plan->memory_bytes = spec_size(spec, "memory", plan->memory_bytes);
+	result_file_plan(json_get(spec, "output"), planner->mistakes, &plan->output);
 	plan->input = input_plan_new(json_get(spec, "input"), "/spec/input", planner);
 	if (plan_stages(plan, spec, planner) == 0 && plan->input) {
 		plan->tests = json_get(spec, "tests");
