@@ -17,6 +17,9 @@ from client import PATIENCE_S, Client
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("JOBMILL", str(ROOT / "build" / "jobmill"))
+# A sanitizer keeps freed memory for a while, and shadows all of it.
+SANITIZED = re.search(rb"__(asan|tsan)_init", pathlib.Path(BINARY).read_bytes()) is not None \
+    if pathlib.Path(BINARY).exists() else False
 SANITIZER = re.compile(
     r"ERROR: (Address|Leak)Sanitizer|runtime error:|WARNING: ThreadSanitizer|Assertion .* failed"
     r"|lock order")
