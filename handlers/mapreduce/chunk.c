@@ -184,6 +184,7 @@ enum step chunk_begin(struct mapreduce *job, unsigned lane, struct err *err)
 	struct input_range range;
 
 	mapper->rows = 0;
+	mapper->picked = mapper->added = 0;
 	if (chunk_resume(mapper, err))
 		return STEP_FAIL;
 	mapper->mark = portion_mark(mapper->chunk);

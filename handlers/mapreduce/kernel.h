@@ -99,6 +99,7 @@ struct kernel {
 	const char *const *members; /* of `map`, ended by NULL */
 	unsigned food;		    /* of enum kernel_food */
 	bool emits;		    /* items, while it adds */
+	bool slow;		    /* a row may take a second: steps end between two */
 	bool reads_files;	    /* lanes get the named files of the house */
 	bool uses_disk;		    /* lanes get a folder for what does not fit memory */
 

@@ -425,6 +425,7 @@ const struct kernel kernel_lua = {
 	.summary = "What a script emits for each record, reduced by key",
 	.members = lua_members,
 	.food = KERNEL_ROWS,
+	.slow = true,
 	.uses_disk = true,
 	.plan = lua_plan,
 	.plan_free = lua_plan_free,

@@ -67,7 +67,7 @@ struct mapper {
 	/* A batch of rows. */
 	struct rows batch;
 	uint32_t *pick;
-	size_t picked;
+	size_t picked, added; /* of these, in the state */
 	struct expr_scratch *scratch;
 	struct untold *untold;
 	size_t untold_count, untold_room, untold_told;

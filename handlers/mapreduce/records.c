@@ -2,6 +2,7 @@
 /* records.c - rows on their way into a kernel: which pass the filter, which are bad, and what
  * becomes of those.
  */
+#include "base/clock.h"
 #include "base/expr/expr.h"
 #include "base/limits.h"
 #include "handlers/mapreduce/mapper.h"
@@ -83,6 +84,8 @@ enum run_answer records_tell(struct mapreduce *job, struct mapper *mapper, unsig
 {
 	struct part *part = mapper->chunk ? portion_part(mapper->chunk) : NULL;
 
+	if (mapper->added < mapper->picked) /* their order is that of the batch */
+		return RUN_OK;
 	for (; mapper->untold_told < mapper->untold_count; mapper->untold_told++) {
 		const struct untold *untold = &mapper->untold[mapper->untold_told];
 		struct portion_place place;
@@ -150,21 +153,8 @@ static int by_offset(const void *left, const void *right)
 	return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
-enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+static enum run_answer batch_read(struct mapreduce *job, struct mapper *mapper, struct err *err)
 {
-	const struct plan *plan = job->plan;
-	struct failed_rows failed = {plan, mapper};
-	uint64_t number = portion_part(mapper->chunk)->number;
-	struct kernel_batch batch = {
-		.rows = &mapper->batch,
-		.pick = mapper->pick,
-		.portion = mapper->chunk,
-		.lines = &mapper->lines,
-		.lines_count = &mapper->lines_count,
-		.sequence = number << SEQUENCE_SHIFT | (uint64_t)mapper->rows,
-		.failed = row_failed,
-		.ctx = &failed,
-	};
 	enum run_answer answer = input_rows(mapper->chunk, &mapper->batch, err);
 
 	mapper->broken = answer == RUN_ERROR;
@@ -173,10 +163,51 @@ enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct
 	mapper->rows += (int64_t)mapper->batch.count;
 	if (!mapper->again)
 		mapper->counts.records += (int64_t)mapper->batch.count;
-	rows_pick(plan, mapper);
-	batch.picked = mapper->picked;
-	if (mapper->err.code == ERR_NONE && batch.picked > 0 &&
-	    plan->kernel->add_rows(mapper->again ? mapper->other : mapper->state, &batch, err))
+	rows_pick(job->plan, mapper);
+	mapper->added = 0;
+	return RUN_OK;
+}
+
+/* The rest of the batch into the state; of a slow kernel as much as a step has time for. */
+static int batch_add(const struct kernel *kernel, struct mapper *mapper, struct kernel_batch *batch,
+		     struct err *err)
+{
+	int64_t until_us = clock_us() + MAPREDUCE_STEP_US;
+
+	while (mapper->err.code == ERR_NONE && mapper->added < mapper->picked) {
+		batch->pick = mapper->pick + mapper->added;
+		batch->picked = kernel->slow ? 1 : mapper->picked - mapper->added;
+		mapper->added += batch->picked;
+		if (kernel->add_rows(mapper->again ? mapper->other : mapper->state, batch, err))
+			return -1;
+		if (kernel->slow && clock_us() >= until_us)
+			return 0;
+	}
+	return 0;
+}
+
+enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
+	const struct plan *plan = job->plan;
+	struct failed_rows failed = {plan, mapper};
+	uint64_t number = portion_part(mapper->chunk)->number;
+	struct kernel_batch batch = {
+		.rows = &mapper->batch,
+		.portion = mapper->chunk,
+		.lines = &mapper->lines,
+		.lines_count = &mapper->lines_count,
+		.failed = row_failed,
+		.ctx = &failed,
+	};
+	enum run_answer answer = RUN_OK;
+
+	if (mapper->added == mapper->picked)
+		answer = batch_read(job, mapper, err);
+	if (answer != RUN_OK)
+		return answer;
+	batch.sequence =
+		number << SEQUENCE_SHIFT | (uint64_t)(mapper->rows - (int64_t)mapper->batch.count);
+	if (batch_add(plan->kernel, mapper, &batch, err))
 		return RUN_ERROR;
 	if (mapper->err.code != ERR_NONE) {
 		*err = mapper->err;

@@ -474,3 +474,16 @@ def test_a_killed_job_over_files_gives_the_same_bytes(start_daemon):
     job = daemon.client.ended(job["id"])
     assert job["state"] == "completed"
     assert daemon.client.results(job["id"]) == calm
+
+
+def test_slow_scripts_leave_room_for_others(jobs):
+    """A step ends between two records, and a cancelled job takes no more of the CPU."""
+    slow = [jobs.submit("mapreduce", {"input": {"range": {"from": 1, "to": 10**6}}, "reduce": "sum",
+                                      "map": {"lua": "while true do end"}, "on_error": "skip"})
+            for _ in range(4)]
+    try:
+        assert jobs.run("math", {"op": "sum", "numbers": [1, 2]})["state"] == "completed"
+    finally:
+        for job in slow:
+            jobs.move(job["id"], "cancel")
+    assert {jobs.ended(job["id"])["state"] for job in slow} == {"cancelled"}
