@@ -279,13 +279,24 @@ static void double_save(double value, struct buf *into)
 	bytes_add_u64(into, bits);
 }
 
+/* A saved double. */
+static double double_at(const uint8_t *at)
+{
+	uint64_t bits;
+	double value;
+
+	memcpy(&bits, at, sizeof(bits));
+	bits = le64toh(bits);
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
 /* A finite one. */
 static double double_read(struct bytes *bytes)
 {
-	uint64_t bits = bytes_u64(bytes);
-	double value;
+	const uint8_t *at = bytes_take(bytes, sizeof(double));
+	double value = at ? double_at(at) : 0;
 
-	memcpy(&value, &bits, sizeof(value));
 	if (isfinite(value))
 		return value;
 	bytes->damaged = true;
@@ -314,14 +325,23 @@ static void sketch_save(const struct sketch *sketch, struct buf *into)
 
 void quantile_save(const struct quantile *quantile, struct buf *into)
 {
+	uint64_t bits;
+	char *at;
+
 	bytes_add_uint(into, !quantile_is_exact(quantile));
 	if (!quantile_is_exact(quantile)) {
 		sketch_save(quantile->sketch, into);
 		return;
 	}
 	bytes_add_uint(into, quantile->count);
-	for (uint64_t i = 0; i < quantile->count; i++)
-		double_save(quantile->values[i], into);
+	at = buf_room(into, quantile->count * sizeof(bits));
+	for (uint64_t i = 0; at && i < quantile->count; i++) {
+		memcpy(&bits, &quantile->values[i], sizeof(bits));
+		bits = htole64(bits);
+		memcpy(at + i * sizeof(bits), &bits, sizeof(bits));
+	}
+	if (at)
+		buf_grown(into, quantile->count * sizeof(bits));
 }
 
 static int sketch_absorb(struct quantile *quantile, struct bytes *bytes)
@@ -354,9 +374,19 @@ static int sketch_absorb(struct quantile *quantile, struct bytes *bytes)
 	}
 }
 
+static bool all_finite(const uint8_t *at, uint64_t count)
+{
+	bool finite = true;
+
+	for (uint64_t i = 0; i < count; i++)
+		finite &= isfinite(double_at(at + i * sizeof(double))) != 0;
+	return finite;
+}
+
 int quantile_absorb(struct quantile *quantile, struct bytes *bytes, uint64_t exact_max)
 {
 	uint64_t sketched = bytes_uint(bytes), count;
+	const uint8_t *at;
 
 	if (sketched == 1)
 		return sketch_absorb(quantile, bytes);
@@ -365,17 +395,20 @@ int quantile_absorb(struct quantile *quantile, struct bytes *bytes, uint64_t exa
 		bytes->damaged = true;
 		return 0;
 	}
+	at = bytes_take(bytes, count * sizeof(double));
+	if (!at || !all_finite(at, count)) {
+		bytes->damaged = true;
+		return 0;
+	}
 	if (quantile_reserve(quantile, quantile->count + count, exact_max))
 		return -1;
 	for (uint64_t i = 0; i < count; i++) {
-		double value = double_read(bytes);
+		double value = double_at(at + i * sizeof(value));
 
-		if (bytes->damaged)
-			return 0;
-		if (!quantile_is_exact(quantile) && quantile_sketch_add(quantile, value))
-			return -1;
 		if (quantile_is_exact(quantile))
 			quantile->values[quantile->count++] = value;
+		else if (quantile_sketch_add(quantile, value))
+			return -1;
 	}
 	return 0;
 }
