@@ -123,6 +123,19 @@ int buf_printf(struct buf *buf, const char *fmt, ...)
 	return rc;
 }
 
+int buf_end_line(struct buf *buf, size_t from)
+{
+	while (from < buf->len) {
+		char *at = memchr(buf->data + from, '\n', buf->len - from);
+
+		if (!at)
+			break;
+		*at = ' ';
+		from = (size_t)(at - buf->data);
+	}
+	return buf_add_byte(buf, '\n');
+}
+
 int buf_add_int(struct buf *buf, int64_t value)
 {
 	char digits[24];

@@ -41,6 +41,10 @@ int buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
 int buf_vprintf(struct buf *buf, const char *fmt, va_list args) PRINTF(2, 0);
 int buf_add_int(struct buf *buf, int64_t value);
 
+/* What stands from `from` on becomes one line: a JSON text may be spread over several, and the
+ * line feeds in it are white space. */
+int buf_end_line(struct buf *buf, size_t from);
+
 /* Is there memory for `more` bytes and the NUL?  cap is at most max + 1: what fits the
  * memory fits the limit. */
 static inline bool buf_fits(const struct buf *buf, size_t more)

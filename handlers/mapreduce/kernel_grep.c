@@ -141,6 +141,7 @@ static int grep_add(void *state, const struct kernel_batch *batch, struct err *e
 	struct grep_lane *lane = state;
 
 	for (size_t i = 0; i < batch->picked; i++) {
+		size_t before = batch->lines->len;
 		struct err why;
 		int found = row_test(lane, batch->rows, batch->pick[i], &why);
 
@@ -149,7 +150,7 @@ static int grep_add(void *state, const struct kernel_batch *batch, struct err *e
 		if (found <= 0)
 			continue;
 		input_row_json(batch->portion, batch->rows, batch->pick[i], batch->lines);
-		buf_add_byte(batch->lines, '\n');
+		buf_end_line(batch->lines, before);
 		++*batch->lines_count;
 	}
 	return buf_ok(batch->lines) ? 0

@@ -83,7 +83,7 @@ static int lines_fill(struct mapreduce *job, struct err *err)
 			buf_cut(&output->lines, before);
 			continue;
 		}
-		buf_add_byte(&output->lines, '\n');
+		buf_end_line(&output->lines, before);
 		output->lines_count++;
 	}
 	return buf_ok(&output->lines)

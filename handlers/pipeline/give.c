@@ -58,6 +58,12 @@ enum step barrier_unit_step(struct pipeline *pipeline, unsigned barrier, struct 
 	return STEP_MORE;
 }
 
+static int result_too_long(const struct stage *stage, struct err *err)
+{
+	return err_set(err, ERR_LIMIT, "%s: a result of more than %d bytes", stage->name,
+		       ITEM_BYTES_MAX);
+}
+
 /* Straight to the results: nobody has to look at it.  1: there is more. */
 static int results_give(struct pipe_lane *lane, const struct stage *stage, struct err *err)
 {
@@ -65,14 +71,18 @@ static int results_give(struct pipe_lane *lane, const struct stage *stage, struc
 	int rc = 1;
 
 	for (size_t i = 0; i < GIVEN_ROWS && lane->out.len < GIVEN_BYTES && rc > 0; i++) {
+		size_t before = lane->out.len;
+
 		rc = stage->kind->give(pipeline, stage, &lane->out, err);
 		if (rc > 0) {
-			buf_add_byte(&lane->out, '\n');
+			if (lane->out.len - before > ITEM_BYTES_MAX)
+				return result_too_long(stage, err);
+			buf_end_line(&lane->out, before);
 			lane->out_count++;
 			lane->stages[stage->turn].counts[COUNT_MADE]++;
 		}
 	}
-	return buf_ok(&lane->out) ? rc : err_set(err, ERR_NO_MEMORY, "no memory for results");
+	return buf_ok(&lane->out) ? rc : result_too_long(stage, err);
 }
 
 /* The bundle in hand goes on through the stages behind. */

@@ -208,15 +208,6 @@ static int stage_hand_on(struct stage_lane *at, struct bundle *bundle, struct er
 	return rc;
 }
 
-/* A record of a json text may be spread over lines. */
-static void line_make(char *text, size_t len)
-{
-	char *end = text + len;
-
-	while ((text = memchr(text, '\n', (size_t)(end - text))))
-		*text = ' ';
-}
-
 /* Adds the records that reached the end, as lines. */
 static int results_print(struct pipe_lane *lane, struct bundle *bundle, struct err *err)
 {
@@ -229,8 +220,7 @@ static int results_print(struct pipe_lane *lane, struct bundle *bundle, struct e
 
 		if (record_print(bundle, row, &lane->out, &why) == 0 &&
 		    lane->out.len - before <= ITEM_BYTES_MAX) {
-			line_make(lane->out.data + before, lane->out.len - before);
-			buf_add_byte(&lane->out, '\n');
+			buf_end_line(&lane->out, before);
 			lane->out_count++;
 			continue;
 		}

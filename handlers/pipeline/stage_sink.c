@@ -238,7 +238,7 @@ static int row_add(struct stage_lane *at, struct bundle *bundle, uint32_t row, s
 		state->lines.failed = false;
 		return stage_failed(at, bundle, row, &why, &stays, err);
 	}
-	buf_add_byte(&state->lines, '\n');
+	buf_end_line(&state->lines, before);
 	state->records++;
 	return buf_ok(&state->lines) ? 0 : err_set(err, ERR_NO_MEMORY, "no memory for a batch");
 }

@@ -83,6 +83,15 @@ def test_texts_of_the_only_group_are_texts_in_the_summary(jobs):
     assert value["last"] == "1"
 
 
+def test_items_of_json_texts_are_lines(jobs):
+    """A record that is spread over lines in its file is one line, found or a key."""
+    put(jobs, "lines.json", b'[\n{"a":\n2},\n{"a":1,\n"b":[1,\n2]}]\n')
+    for kernel, wanted in (({"builtin": "grep", "pattern": "1"}, [{"a": 1, "b": [1, 2]}]),
+                           ({"group_by": ["b"]}, [{"b": None}, {"b": [1, 2]}])):
+        assert jobs.results(jobs.run("mapreduce", {
+            "input": {"file": "lines.json"}, "map": kernel})["id"]) == wanted
+
+
 def test_a_dry_run_shows_the_plan(jobs):
     """Which kernel, what it is given, and how much of everything."""
     told = jobs.post("/v1/jobs/validate", {"type": "mapreduce", "spec": {

@@ -112,6 +112,27 @@ def test_progress_says_what_each_stage_does(jobs):
         assert 0 <= stage["busy"]
 
 
+def test_results_of_json_texts_are_lines(jobs):
+    """A record that is spread over lines in its file is one line, whatever made it."""
+    text = b'[\n{"a":\n2},\n{"a":1,\n"b":[1,\n2]}]\n'
+    assert jobs.ask("PUT", "/v1/files/lines.json", text).status == 201
+    first, second = {"a": 2}, {"a": 1, "b": [1, 2]}
+    for stage, results in (({"sort": "a"}, [second, first]), ({"batch": {}}, [[first, second]]),
+                           ({"top": {"n": 1, "by": "a"}}, [first]), ({"drop": "b"}, [first, {"a": 1}]),
+                           ({"reduce": {"group_by": ["b"]}}, [{"b": None}, {"b": [1, 2]}])):
+        spec = {"input": {"file": "lines.json"}, "stages": [stage]}
+        assert jobs.results(jobs.run("pipeline", spec)["id"]) == results
+
+
+def test_a_result_that_is_too_long_fails_once(jobs):
+    """Of reduce: no other attempt would make it shorter."""
+    spec = {"input": {"range": {"from": 1, "to": 200}}, "stages": [
+        {"name": "all", "reduce": {"aggregates": {"c": "collect(pad_left('', 60000, 'x'), 200)"}}}]}
+    job = jobs.run("pipeline", spec)
+    assert job["state"] == "failed" and job["attempt"] == 1
+    assert job["error"]["detail"] == "all: a result of more than 8388608 bytes"
+
+
 def test_a_limit_ends_the_reading(jobs):
     """Of a billion numbers three, at once; the rest of the input is not read."""
     spec = {"input": {"range": {"from": 1, "to": 10 ** 9}}, "stages": [{"filter": "$ % 2 == 0"}, {"limit": 3}]}
