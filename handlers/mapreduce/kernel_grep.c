@@ -58,8 +58,8 @@ static void *grep_plan(struct kernel_planner *planner)
 		mistake_add(mistakes, "/spec/map/pattern", "missing-member",
 			    "grep needs a pattern");
 	} else if (pattern_compile(source, flags, &plan->pattern, &wrong, &err)) {
-		struct mistake *mistake = mistake_add_code(mistakes, err.code, "/spec/map/pattern",
-							   "%s", wrong.detail);
+		struct mistake *mistake =
+			mistake_add(mistakes, "/spec/map/pattern", "pattern", "%s", wrong.detail);
 
 		mistake->line = 1;
 		mistake->column = (int)wrong.offset + 1;

@@ -64,6 +64,7 @@ def test_a_killed_job_goes_on_and_counts_nothing_twice(start_daemon):
      "out-of-range"),
     ({"input": {"items": [1]}, "map": {"builtin": "count_primes"}}, "/spec/map/builtin",
      "conflict"),
+    ({"map": {"builtin": "grep", "pattern": "("}}, "/spec/map/pattern", "pattern"),
     ({"workers": 0}, "/spec/workers", "out-of-range"),
     ({"memory": "1KB"}, "/spec/memory", "out-of-range"),
 ])
