@@ -274,7 +274,7 @@ static void reduce_gathered_free(void *gathered)
 
 const struct stage_kind reduce_stage = {
 	.verb = "reduce",
-	.flags = STAGE_BARRIER | STAGE_STATE,
+	.flags = STAGE_BARRIER | STAGE_STATE | STAGE_NO_REPLACE,
 	.plan = reduce_plan,
 	.plan_free = reduce_plan_free,
 	.open = reduce_open,

@@ -115,6 +115,15 @@ static void members_of_other_verbs_are_told(void **state)
 			"/spec/stages/0/match conflict: it belongs to branch, not to limit\n");
 }
 
+static void what_gathers_cannot_replace(void **state)
+{
+	/* The record in its place would be gathered by nobody. */
+	(void)state;
+	assert_mistakes("[{\"reduce\":{\"aggregates\":{\"n\":\"count\"}},"
+			"\"on_error\":{\"replace\":\"return r\"}}]",
+			"/spec/stages/0/on_error conflict: here it is fail, skip or dead_letter\n");
+}
+
 static void members_are_selected_once(void **state)
 {
 	/* A path twice, one inside another; beside each other they are no mistake. */
@@ -205,6 +214,7 @@ int main(void)
 		cmocka_unit_test(records_come_from_the_input_and_do_not_go_round),
 		cmocka_unit_test(every_record_ends_somewhere),
 		cmocka_unit_test(members_of_other_verbs_are_told),
+		cmocka_unit_test(what_gathers_cannot_replace),
 		cmocka_unit_test(members_are_selected_once),
 		cmocka_unit_test(records_come_once),
 		cmocka_unit_test(too_many_members_are_told_once),
