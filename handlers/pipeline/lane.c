@@ -411,7 +411,7 @@ static enum run_answer lane_go_on(struct pipe_lane *lane, struct err *err)
 	if (answer != RUN_OK)
 		return answer;
 	lane->pushing = false;
-	lane->number_in += (int64_t)bundle->count;
+	lane->number_in += (int64_t)bundle->base; /* copies have the number of their record */
 	lane->over = atomic_load(&lane->pipeline->satisfied);
 	return RUN_OK;
 }

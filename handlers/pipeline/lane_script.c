@@ -41,7 +41,7 @@ int lane_script_call(struct pipe_lane *lane, unsigned slot, struct bundle *bundl
 		     const struct value *extra, struct script_result *ret_result, struct err *err)
 {
 	struct script_args args = {
-		.number = lane->number_in + bundle->records[row].order,
+		.number = lane->number_in + bundle->records[row].order + 1,
 		.values = bundle_values(bundle, row),
 		.extra = extra,
 	};

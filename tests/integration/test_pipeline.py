@@ -216,3 +216,10 @@ def test_slow_scripts_leave_room_for_others(jobs):
         for job in slow:
             jobs.move(job["id"], "cancel")
     assert {jobs.ended(job["id"])["state"] for job in slow} == {"cancelled"}
+
+
+def test_scripts_see_numbers_from_one(jobs):
+    """Each record its own; those that are made of one have that one's."""
+    job = jobs.run("pipeline", {"input": {"range": {"from": 1, "to": 3000}}, "stages": [
+        {"flat_map": "emit({r = r}) emit({r = r})"}, {"map": "{r = r.r, i = i}"}]})
+    assert all(item["i"] == item["r"] for item in jobs.results(job["id"]))
