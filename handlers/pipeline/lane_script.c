@@ -42,6 +42,8 @@ int lane_script_call(struct pipe_lane *lane, unsigned slot, struct bundle *bundl
 {
 	struct script_args args = {
 		.number = lane->number_in + bundle->records[row].order + 1,
+		.part = bundle->base > 0 && lane->portion ? portion_part(lane->portion)->number + 1
+							  : 0,
 		.values = bundle_values(bundle, row),
 		.extra = extra,
 	};

@@ -42,7 +42,8 @@ static void names_charge(lua_State *L, const char *const *names)
 struct rng *vm_rng(struct script_vm *vm)
 {
 	if (!vm->rng_seeded) {
-		rng_seed(&vm->rng, vm->options.seed + GOLDEN * (uint64_t)vm->args->number);
+		rng_seed(&vm->rng, (vm->options.seed ^ vm->args->part << 32) +
+					   GOLDEN * (uint64_t)vm->args->number);
 		vm->rng_seeded = true;
 	}
 	return &vm->rng;

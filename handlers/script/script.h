@@ -93,7 +93,8 @@ int script_vm_load(struct script_vm *vm, const struct script *script, unsigned *
 		   struct err *err);
 
 struct script_args {
-	int64_t number;		    /* of the record: i; seeds math.random too */
+	int64_t number;		    /* of the record: i; seeds math.random too, … */
+	uint64_t part;		    /* … with what numbers are counted in */
 	const struct value *values; /* kinds with r: what scan() found; else NULL */
 	const struct value *extra;  /* err; key; a, b, key; key, value */
 	/* SCRIPT_REDUCE: the next value, valid until it is asked again; false: no more. */

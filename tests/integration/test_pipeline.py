@@ -223,3 +223,10 @@ def test_scripts_see_numbers_from_one(jobs):
     job = jobs.run("pipeline", {"input": {"range": {"from": 1, "to": 3000}}, "stages": [
         {"flat_map": "emit({r = r}) emit({r = r})"}, {"map": "{r = r.r, i = i}"}]})
     assert all(item["i"] == item["r"] for item in jobs.results(job["id"]))
+
+
+def test_uuids_differ_in_all_parts(jobs):
+    """Numbers begin anew in each part of the input, random ones do not."""
+    job = jobs.run("pipeline", {"input": {"range": {"from": 1, "to": 200000}},
+                                "stages": [{"map": "{u = uuid.v4()}"}, {"distinct": ["u"]}]})
+    assert job["counts"]["items"] == 200000
