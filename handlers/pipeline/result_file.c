@@ -164,7 +164,7 @@ static enum run_answer results_take(struct result_file *file, struct err *err)
 {
 	char *room = buf_room(&file->lines, READ_BYTES);
 	struct run_left left;
-	size_t len, taken;
+	size_t len, taken = 0;
 	bool over;
 
 	run_left(file->run, &left);
@@ -191,7 +191,7 @@ static int file_end(struct result_file *file, struct err *err)
 {
 	struct upload_check check = {0};
 	struct upload_done done;
-	size_t taken;
+	size_t taken = 0;
 
 	if (lines_add(file, buf_text(file->rest), file->rest->len, &taken, err) ||
 	    writer_end(file->writer, err) || bytes_write(file, err))
