@@ -113,6 +113,7 @@ struct pipe_lane {
 	int64_t until_us;	  /* the step's end, after which … */
 	bool late;		  /* … a script was called; … */
 	bool put_off;		  /* … and left rows to the next step */
+	uint64_t script_work;	  /* since the clock was looked at */
 	bool fed;		  /* lane 0: all portions were found */
 	int64_t taken, malformed; /* rows, since the end of the last part */
 	int64_t input_us, output_us;
