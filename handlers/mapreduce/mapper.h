@@ -112,6 +112,9 @@ int numbers_add(struct part_numbers *numbers, uint64_t number, struct err *err);
 
 /* ---- records.c ---- */
 
+/* The same for rows that are in mapper->batch already: all were added when added == picked. */
+void rows_begin(const struct mapreduce *job, struct mapper *mapper);
+int rows_go_on(const struct mapreduce *job, struct mapper *mapper, struct err *err);
 /* Adds a batch of rows of the chunk.  RUN_END: there are no more. */
 enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct err *err);
 /* Tells of the batch's bad records.  RUN_OK, RUN_FULL. */

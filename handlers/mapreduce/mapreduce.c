@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "handlers/mapreduce/plan.h"
+#include "handlers/mapreduce/preview.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -258,4 +259,7 @@ const struct handler mapreduce_handler = {
 	.phase = mapreduce_phase,
 	.step = mapreduce_step,
 	.close = mapreduce_close,
+	.preview_params = mapreduce_preview_params,
+	.preview_plan = mapreduce_preview_plan,
+	.preview = mapreduce_preview,
 };

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "handlers/input/input.h"
+#include "handlers/input/sample.h"
 #include "handlers/mapreduce/formula.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 static const char *const words_names[] = {"bytes", "unicode", NULL};
 static const char *const on_errors[] = {"fail", "skip", "dead_letter", NULL};
 
-static const struct param sort_element[] = {
+const struct param mapreduce_sort_element[] = {
 	{.kind = PARAM_TEXT, .summary = "A member of the items; \"-name\" is the other way round"},
 	{0},
 };
@@ -76,11 +77,11 @@ static const struct param reduce_members[] = {
 	{0},
 };
 
-static const struct param reduce_script = {
+const struct param mapreduce_reduce_script = {
 	.kind = PARAM_OBJECT, .members = reduce_members, .summary = "A script",
 };
 
-static const struct param map_params[] = {
+const struct param mapreduce_map_params[] = {
 	{.name = "builtin", .kind = PARAM_CHOICE, .choices = kernel_names,
 	 .summary = "What is computed; group_by when that is there"},
 	{.name = "group_by", .kind = PARAM_ARRAY, .max = MAPREDUCE_KEYS_MAX, .members = group_element,
@@ -118,16 +119,7 @@ static const struct param map_params[] = {
 const struct param mapreduce_params[] = {
 	{.name = "input", .kind = PARAM_OBJECT, .required = true, .members = input_params,
 	 .summary = "What is read"},
-	{.name = "map", .kind = PARAM_OBJECT, .required = true, .members = map_params,
-	 .summary = "What is done with each chunk of it"},
-	{.name = "reduce", .kind = PARAM_TEXT, .otherwise = &reduce_script,
-	 .summary = "Of lua: the aggregate of the values of one key, \"sum\", or a script"},
-	{.name = "combine", .kind = PARAM_LATER},
-	{.name = "finish", .kind = PARAM_LATER},
-	{.name = "sort", .kind = PARAM_ARRAY, .min = 1, .max = MAPREDUCE_KEYS_MAX,
-	 .members = sort_element, .summary = "The order of the items; by key without it"},
-	{.name = "limit", .kind = PARAM_INT, .min = 1, .max = 9007199254740992.0,
-	 .summary = "So many items, the first ones"},
+	MAPREDUCE_WORK_PARAMS,
 	{.name = "on_error", .kind = PARAM_CHOICE, .choices = on_errors, .preset = "\"fail\"",
 	 .summary = "What becomes of a record that cannot be used: it fails the job, is counted, "
 		    "or counted and listed"},
@@ -247,29 +239,50 @@ static void on_error_read(const struct json *spec, struct plan *plan)
 
 /* ---- the whole ---- */
 
-int mapreduce_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)
+static struct plan *plan_new(const struct json *spec)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
 
 	if (!plan)
-		return -1;
+		return NULL;
 	fields_init(&plan->fields);
 	plan->chunk_bytes = spec_size(spec, "chunk_size", 0);
 	plan->memory_bytes = spec_size(spec, "memory", MAPREDUCE_MEMORY_PRESET);
 	plan->workers = (unsigned)spec_int(spec, "workers", 0);
-	plan->input = input_plan_new(json_get(spec, "input"), "/spec/input", planner);
-	if (plan->input) {
-		kernel_read(spec, planner, plan);
-		filter_read(json_get(spec, "map"), plan, planner->mistakes);
-		on_error_read(spec, plan);
-	}
-	if (planner->mistakes->count > 0 || !plan->input ||
-	    (plan->kernel->plan && !plan->kernel_plan)) {
-		mapreduce_plan_free(plan);
+	return plan;
+}
+
+static bool work_plan(const struct json *spec, struct planner *planner, struct plan *plan)
+{
+	kernel_read(spec, planner, plan);
+	filter_read(json_get(spec, "map"), plan, planner->mistakes);
+	on_error_read(spec, plan);
+	return planner->mistakes->count == 0 && (!plan->kernel->plan || plan->kernel_plan);
+}
+
+struct plan *mapreduce_plan_work(const struct json *spec, struct planner *planner)
+{
+	struct plan *plan = plan_new(spec);
+
+	if (plan && work_plan(spec, planner, plan))
+		return plan;
+	mapreduce_plan_free(plan);
+	return NULL;
+}
+
+int mapreduce_plan(const struct json *spec, struct planner *planner, struct plan **ret_plan)
+{
+	struct plan *plan = plan_new(spec);
+
+	if (!plan)
 		return -1;
+	plan->input = input_plan_new(json_get(spec, "input"), "/spec/input", planner);
+	if (plan->input && work_plan(spec, planner, plan)) {
+		*ret_plan = plan;
+		return 0;
 	}
-	*ret_plan = plan;
-	return 0;
+	mapreduce_plan_free(plan);
+	return -1;
 }
 
 void mapreduce_plan_free(struct plan *plan)
@@ -280,6 +293,7 @@ void mapreduce_plan_free(struct plan *plan)
 		plan->kernel->plan_free(plan->kernel_plan);
 	expr_free(plan->filter);
 	input_plan_free(plan->input);
+	sample_free(plan->sample);
 	fields_done(&plan->fields);
 	free(plan);
 }

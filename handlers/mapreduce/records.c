@@ -153,19 +153,23 @@ static int by_offset(const void *left, const void *right)
 	return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
-static enum run_answer batch_read(struct mapreduce *job, struct mapper *mapper, struct err *err)
+void rows_begin(const struct mapreduce *job, struct mapper *mapper)
 {
-	enum run_answer answer = input_rows(mapper->chunk, &mapper->batch, err);
-
-	mapper->broken = answer == RUN_ERROR;
-	if (answer != RUN_OK)
-		return answer;
 	mapper->rows += (int64_t)mapper->batch.count;
 	if (!mapper->again)
 		mapper->counts.records += (int64_t)mapper->batch.count;
 	rows_pick(job->plan, mapper);
 	mapper->added = 0;
-	return RUN_OK;
+}
+
+static enum run_answer batch_read(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
+	enum run_answer answer = input_rows(mapper->chunk, &mapper->batch, err);
+
+	mapper->broken = answer == RUN_ERROR;
+	if (answer == RUN_OK)
+		rows_begin(job, mapper);
+	return answer;
 }
 
 /* The rest of the batch into the state; of a slow kernel as much as a step has time for. */
@@ -186,7 +190,7 @@ static int batch_add(const struct kernel *kernel, struct mapper *mapper, struct 
 	return 0;
 }
 
-enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+int rows_go_on(const struct mapreduce *job, struct mapper *mapper, struct err *err)
 {
 	const struct plan *plan = job->plan;
 	struct failed_rows failed = {plan, mapper};
@@ -199,22 +203,28 @@ enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct
 		.failed = row_failed,
 		.ctx = &failed,
 	};
+
+	batch.sequence =
+		number << SEQUENCE_SHIFT | (uint64_t)(mapper->rows - (int64_t)mapper->batch.count);
+	if (batch_add(plan->kernel, mapper, &batch, err))
+		return -1;
+	if (mapper->err.code != ERR_NONE) {
+		*err = mapper->err;
+		return -1;
+	}
+	/* Malformed ones were found before those that the kernel refused. */
+	if (mapper->untold_count > 1)
+		qsort(mapper->untold, mapper->untold_count, sizeof(*mapper->untold), by_offset);
+	return 0;
+}
+
+enum run_answer records_add(struct mapreduce *job, struct mapper *mapper, struct err *err)
+{
 	enum run_answer answer = RUN_OK;
 
 	if (mapper->added == mapper->picked)
 		answer = batch_read(job, mapper, err);
 	if (answer != RUN_OK)
 		return answer;
-	batch.sequence =
-		number << SEQUENCE_SHIFT | (uint64_t)(mapper->rows - (int64_t)mapper->batch.count);
-	if (batch_add(plan->kernel, mapper, &batch, err))
-		return RUN_ERROR;
-	if (mapper->err.code != ERR_NONE) {
-		*err = mapper->err;
-		return RUN_ERROR;
-	}
-	/* Malformed ones were found before those that the kernel refused. */
-	if (mapper->untold_count > 1)
-		qsort(mapper->untold, mapper->untold_count, sizeof(*mapper->untold), by_offset);
-	return RUN_OK;
+	return rows_go_on(job, mapper, err) ? RUN_ERROR : RUN_OK;
 }

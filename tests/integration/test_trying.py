@@ -144,3 +144,48 @@ def test_a_dry_run_says_what_cannot_be_tried(jobs):
             "type": "pipeline", "spec": {"input": inputs, "stages": []}}).json()
         assert told["valid"] and told["trial"]["error"]["type"] == error
     assert jobs.post("/v1/jobs?dry_run=1001", {}).problem == "bad-parameter"
+
+
+# ---- map-reduce ----
+
+def mapped(jobs, **body):
+    answer = jobs.post("/v1/handlers/mapreduce/test", body)
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def test_a_script_that_maps_is_tried(jobs):
+    """The pairs reduced, what it said of which record, and the record that failed, by its line."""
+    told = mapped(jobs, map={"lua": "log(r.a) emit(r.a % 2, r.a * ctx.params.by)"}, reduce="sum",
+                  text='{"a":1}\n{"a":2}\n{"a":"x"}\n{"a":3}\n', params={"by": 10})
+    assert told["results"] == [{"key": 0, "value": 20}, {"key": 1, "value": 40}]
+    assert [(e["record"], e["line"], e["offset"]) for e in told["errors"]] == [(3, 3, 16)]
+    assert [(log["record"], log["text"]) for log in told["logs"]] == [
+        (1, "1"), (2, "2"), (3, "x"), (4, "3")]
+    assert (told["records_in"], told["failed"], told["stopped"]) == (4, 1, None)
+
+
+def test_a_test_of_a_kernel_is_what_a_job_gives(jobs):
+    """Groups of CSV, words of bytes, lines that match, one value: items and summary alike."""
+    assert jobs.ask("PUT", "/v1/files/try.csv", b"s,v\na,1\nb,2\nb,3\nc,0\n").status == 201
+    kinds = ({"map": {"group_by": ["s"], "aggregates": {"n": "count", "m": "mean(v)"},
+                      "filter": "v > 0"}, "sort": ["-n"]},
+             {"map": {"builtin": "word_count"}}, {"map": {"builtin": "grep", "pattern": "b"}},
+             {"map": {"builtin": "stats", "of": "v"}})
+    for work in kinds:
+        told = mapped(jobs, text="s,v\na,1\nb,2\nb,3\nc,0\n", format="csv", types={"v": "number"},
+                      **work)
+        job = jobs.run("mapreduce", {"input": {"file": "try.csv", "types": {"v": "number"}}, **work})
+        assert job["state"] == "completed", job
+        assert told["results"] == jobs.results(job["id"])
+        assert told["summary"].items() <= job["summary"].items()
+
+
+def test_mistakes_of_a_map_have_pointers_into_the_body(jobs):
+    """Those of kernels and scripts too; what reads files cannot be tried."""
+    answer = jobs.post("/v1/handlers/mapreduce/test", {
+        "map": {"lua": "emit(x, 1)"}, "reduce": "sme", "records": []})
+    assert sorted(answer.pointers) == ["/map/lua", "/reduce"]
+    answer = jobs.post("/v1/handlers/mapreduce/test", {
+        "map": {"builtin": "matrix_multiply", "by": {"file": "m.f64", "columns": 2}}, "records": []})
+    assert answer.pointers == ["/map/builtin"]
