@@ -120,6 +120,7 @@ def garbage(text=b"SSH-2.0-OpenSSH_9.2\r\n"):
 
 class _Request(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a head and a body are two writes
 
     def do_GET(self):
         try:
