@@ -16,16 +16,20 @@
 
 /* ---- conditions ---- */
 
-/* Is the tag in a list of tags?  Weak ones are compared as strong ones: ours are strong. */
-static bool tag_is_listed(const char *list, const char *tag)
+/* Is the tag, which is strong, in a list of tags?  Compared strongly, weak ones are none (RFC
+ * 9110, 8.8.3.2). */
+static bool tag_is_listed(const char *list, const char *tag, bool strongly)
 {
 	size_t len = strlen(tag);
 
 	if (strcmp(list, "*") == 0)
 		return true;
-	for (const char *at = strstr(list, tag); at; at = strstr(at + 1, tag))
-		if (at[len] == '\0' || at[len] == ',' || at[len] == ' ')
+	for (const char *at = strstr(list, tag); at; at = strstr(at + 1, tag)) {
+		bool weak = at - list >= 2 && at[-2] == 'W' && at[-1] == '/';
+
+		if ((at[len] == '\0' || at[len] == ',' || at[len] == ' ') && !(weak && strongly))
 			return true;
+	}
 	return false;
 }
 
@@ -36,10 +40,10 @@ int file_condition_check(const struct file_condition *condition, const struct fi
 
 	if (version)
 		file_version_tag(version, tag);
-	if (condition->match && (!version || !tag_is_listed(condition->match, tag)))
+	if (condition->match && (!version || !tag_is_listed(condition->match, tag, true)))
 		return err_set(err, ERR_PRECONDITION_FAILED, "If-Match: %s %s",
 			       version ? "the file is" : "there is no such file", tag);
-	if (condition->none_match && version && tag_is_listed(condition->none_match, tag))
+	if (condition->none_match && version && tag_is_listed(condition->none_match, tag, false))
 		return err_set(err, ERR_PRECONDITION_FAILED, "If-None-Match: the file is %s", tag);
 	return 0;
 }

@@ -153,6 +153,8 @@ int fields_add_path(struct fields *fields, const char *path, unsigned *ret_index
 	struct field_name names[RECORD_DEPTH_MAX];
 	size_t count;
 
+	if (strcmp(path, "$") == 0)
+		return fields_add(fields, NULL, 0, ret_index, err);
 	if (*path == '/' || *path == '\0')
 		return pointer_add(fields, path, ret_index, err);
 	count = dotted_split(path, names, ARRAY_LEN(names));

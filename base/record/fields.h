@@ -46,7 +46,7 @@ int fields_add(struct fields *fields, const struct field_name *names, size_t cou
 	       unsigned *ret_index, struct err *err);
 
 /* The same from text: "a.b.0" (a name with dots cannot be said that way), or a JSON
- * pointer "/a/b/0" (RFC 6901) when it begins with a slash. */
+ * pointer "/a/b/0" (RFC 6901) when it begins with a slash; "$" is the record, as in expressions. */
 int fields_add_path(struct fields *fields, const char *path, unsigned *ret_index, struct err *err);
 
 /* The child of a node under a name; NULL: nobody wants it. */

@@ -109,6 +109,7 @@ def test_what_is_known_is_not_sent_again(jobs):
     assert get(jobs, "known", If_Modified_Since="Sun, 06 Nov 1994 08:49:37 GMT").status == 200
     assert get(jobs, "known", If_Modified_Since=modified, If_None_Match='"a"').status == 200
     assert get(jobs, "known", If_Match='"a"').problem == "precondition-failed"
+    assert get(jobs, "known", If_Match=f"W/{etag}").problem == "precondition-failed"  # RFC 9110, 13.1.1
     assert get(jobs, "known", If_Match=etag).status == 200
 
 

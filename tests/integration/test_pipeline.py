@@ -143,6 +143,14 @@ def test_a_limit_ends_the_reading(jobs):
     assert jobs.results(job["id"]) == [15, 14, 13, 12, 11]
 
 
+def test_records_without_members_are_named_by_a_dollar(jobs):
+    """`$` is the record, in lists of members as in expressions."""
+    for stages, results in (([{"sort": ["-$"]}, {"limit": 3}], [9, 8, 7]),
+                            ([{"map": "r % 3"}, {"distinct": ["$"]}], [1, 2, 0])):
+        spec = {"input": {"range": {"from": 1, "to": 9}}, "stages": stages}
+        assert jobs.results(jobs.run("pipeline", spec)["id"]) == results
+
+
 def test_every_format_goes_through_the_same_stages(jobs):
     """NDJSON, a JSON text over several lines, CSV: the same results, a line each."""
     texts = {"a.ndjson": '{"id":1,"v":"x"}\n{"id":2,"v":"y,z"}\n',
