@@ -7,10 +7,11 @@
  *   give.c       a barrier gives what it has gathered, in a phase of its own
  *   progress.c   what each stage is doing, while it does
  *   trial.c      all of it over a sample, without a run: preview.c, spec_tests.c, trial_out.c
- *   result_file.c    results into a named file, at the end
  *   account.c    what each stage took, passed on, filtered, failed: the summary
+ *   result_file.c                   results into a named file, at the end
  *   stretch.h bundle.h overlay.c    records on their way
  *   stages.c stage_*.c              the verbs
+ *   call.c template.c token_bucket.c   what those that wait are made of: requests, a rate
  *
  * A job has 1 + 2 phases for each barrier: the input is pushed through the stages as far as it
  * goes; then each barrier, in the order in which records reach them, puts together what all lanes
