@@ -48,17 +48,91 @@ static bool line_is(const char *line, size_t len, const struct json *expected)
 	return is;
 }
 
+/* Numbers by what they are, the rest as it is written. */
+static bool scalars_differ(const struct json *got, const struct json *expected)
+{
+	struct buf one = BUF(JOB_SPEC_BYTES_MAX), other = BUF(JOB_SPEC_BYTES_MAX);
+	bool differ;
+
+	if (json_kind(got) == JSON_NUMBER)
+		return json_number(got, 0) != json_number(expected, 0);
+	json_print(got, &one);
+	json_print(expected, &other);
+	differ = strcmp(buf_text(&one), buf_text(&other)) != 0;
+	buf_done(&one);
+	buf_done(&other);
+	return differ;
+}
+
+static bool difference_find(const struct json *got, const struct json *expected, struct buf *path);
+
+static bool members_differ(const struct json *got, const struct json *expected, struct buf *path)
+{
+	size_t before = path->len;
+
+	for (const struct json *at = json_first(expected); at; at = json_next(at)) {
+		buf_printf(path, "/%s", json_name(at));
+		if (difference_find(json_get(got, json_name(at)), at, path))
+			return true;
+		buf_cut(path, before);
+	}
+	for (const struct json *at = json_first(got); at; at = json_next(at)) {
+		if (json_get(expected, json_name(at)))
+			continue;
+		buf_printf(path, "/%s", json_name(at));
+		return true;
+	}
+	return false;
+}
+
+static bool elements_differ(const struct json *got, const struct json *expected, struct buf *path)
+{
+	const struct json *one = json_first(got), *other = json_first(expected);
+	size_t before = path->len;
+
+	for (size_t i = 0; one || other; i++) {
+		buf_printf(path, "/%zu", i);
+		if (difference_find(one, other, path))
+			return true;
+		buf_cut(path, before);
+		one = json_next(one);
+		other = json_next(other);
+	}
+	return false;
+}
+
+/* Where two values differ first, as names behind slashes; false: nowhere.  NULL: there is none. */
+static bool difference_find(const struct json *got, const struct json *expected, struct buf *path)
+{
+	if (!got || !expected || json_kind(got) != json_kind(expected))
+		return true;
+	if (json_kind(got) == JSON_OBJECT)
+		return members_differ(got, expected, path);
+	if (json_kind(got) == JSON_ARRAY)
+		return elements_differ(got, expected, path);
+	return scalars_differ(got, expected);
+}
+
 static void expected_told(const struct json *expected, const char *line, size_t len,
 			  const char *pointer, struct mistakes *mistakes)
 {
-	struct buf text = BUF(JOB_SPEC_BYTES_MAX);
+	struct buf text = BUF(JOB_SPEC_BYTES_MAX), path = BUF(JOB_SPEC_BYTES_MAX);
 	struct mistake *mistake;
+	struct json_place place;
+	struct json *got = NULL;
+	struct err err;
+	bool nested;
 
+	nested = json_parse(line, len, &got, &place, &err) == 0 &&
+		 difference_find(got, expected, &path) && path.len > 0;
 	json_print(expected, &text);
-	mistake = mistake_add(mistakes, pointer, "test-failed", "the result is %.*s%s",
+	mistake = mistake_add(mistakes, pointer, "test-failed", "the result is %.*s%s%s%.*s",
 			      (int)MIN(len, (size_t)DETAIL_BYTES), line,
-			      len > DETAIL_BYTES ? "…" : "");
+			      len > DETAIL_BYTES ? "…" : "", nested ? ": it differs at " : "",
+			      DETAIL_BYTES, nested ? buf_text(&path) : "");
 	mistake_hint(mistakes, mistake, "%.*s", DETAIL_BYTES, buf_text(&text));
+	json_free(got);
+	buf_done(&path);
 	buf_done(&text);
 }
 

@@ -99,7 +99,7 @@ def test_a_spec_brings_its_tests(jobs):
     assert answer.status == 422
     assert answer.pointers == ["/spec/tests/0/expect/0", "/spec/tests/1/expect",
                                "/spec/tests/2/expect/0", "/spec/tests/3"]
-    assert answer.json()["errors"][0]["detail"] == 'the result is {"v":2,"w":4}'
+    assert answer.json()["errors"][0]["detail"] == 'the result is {"v":2,"w":4}: it differs at /w'
 
 
 def test_tests_are_tried_by_validate_and_dry_runs_alone(jobs):
