@@ -134,17 +134,20 @@ int dry_run_read(struct request *request, int64_t *ret_records, struct err *err)
 	int64_t records;
 	bool yes;
 
+	*ret_records = -1;
 	if (!number) {
 		if (query_bool(request, "dry_run", &yes, err))
 			return -1;
-		*ret_records = yes ? DRY_RUN_RECORDS : -1;
+		if (yes)
+			*ret_records = DRY_RUN_RECORDS;
 		return 0;
 	}
 	records = strlen(text) > 9 ? INT64_MAX : strtoll(text, NULL, 10);
 	if (records > DRY_RUN_RECORDS_MAX)
 		return err_set(err, ERR_BAD_PARAMETER, "dry_run='%.40s' is more than %d records",
 			       text, DRY_RUN_RECORDS_MAX);
-	*ret_records = records > 0 ? records : -1;
+	if (records > 0)
+		*ret_records = records;
 	return 0;
 }
 
