@@ -289,6 +289,8 @@ enum {
 	PIPELINE_BLOB_BYTES_MAX   = 8 * 1024 * 1024,  /* what stages save with parts; larger states are in files */
 	PIPELINE_WRITTEN_MAX      = 64,               /* members written between two new texts: one bit each in a word */
 	PIPELINE_BUNDLE_BYTES_MAX = 256 * 1024 * 1024, /* texts computed of some hundred records on one lane */
+	PIPELINE_TABLE_BYTES_MAX  = 64 * 1024 * 1024, /* of a join: all lanes look into it, so it stays in memory */
+	PIPELINE_TABLE_ROWS_MAX   = 1000,             /* of one key: each record with it becomes so many */
 	PIPELINE_MEMORY_BYTES     = 256 * 1024 * 1024, /* of reduce and sort, before they go to disk */
 
 	/* trying specs */

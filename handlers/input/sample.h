@@ -40,6 +40,16 @@ struct sample *sample_of_records(const struct json *records);
  * (documents, other jobs, scripts), or ERR_NOT_FOUND, ERR_IO, … of a file. */
 struct sample *sample_of_input(const struct input_plan *plan, const struct files *files,
 			       struct err *err);
+
+/* All of an input, to look records up in (sample_table.c): items, or one file. */
+struct table_place {
+	const struct files *files; /* NULL: there is no file */
+	const char *pin;   /* a path: the file's version stays for later attempts; NULL: not */
+	int64_t bytes_max; /* decompressed; with more it is ERR_LIMIT */
+};
+bool sample_takes(const struct input_plan *plan); /* is it one of these? */
+struct sample *sample_of_table(const struct input_plan *plan, const struct table_place *place,
+			       struct err *err);
 void sample_free(struct sample *sample); /* NULL is fine */
 
 int sample_open(const struct sample *sample, const struct fields *fields, struct input **ret_input,

@@ -167,6 +167,7 @@ struct pipeline {
 	int64_t opened_us;
 	struct progress *progress; /* progress.c */
 	struct trial *trial; /* watches in place of a run, which is NULL then; NULL: a job's */
+	const struct files *files; /* of a trial; NULL: it has none */
 };
 
 /* Completions of a stage have its turn above so many bits of their own. */

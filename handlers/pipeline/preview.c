@@ -44,6 +44,7 @@ int pipeline_rehearse(const struct plan *plan, const struct rehearsal *rehearsal
 	struct trial_options options = {
 		.sample = sample,
 		.params = rehearsal->params,
+		.files = rehearsal->files,
 		.shown = (unsigned)MIN(rehearsal->records, TRIAL_SHOWN_MAX),
 		.records_max = rehearsal->records,
 	};

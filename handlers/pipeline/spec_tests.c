@@ -200,6 +200,7 @@ void pipeline_check(const struct plan *plan, const struct rehearsal *rehearsal,
 	const struct json *tests = plan->tests;
 	struct trial_options options = {
 		.params = rehearsal->params,
+		.files = rehearsal->files,
 		.until_us = clock_us() + TRIAL_US_MAX,
 	};
 	size_t index = 0;

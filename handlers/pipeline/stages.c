@@ -3,16 +3,17 @@
 #include "handlers/pipeline/stage.h"
 
 #include "base/limits.h"
+#include "handlers/input/input.h"
 #include "handlers/request_named.h"
 
 extern const struct stage_kind batch_stage, branch_stage, distinct_stage, drop_stage, fetch_stage,
-	filter_stage, flat_map_stage, limit_stage, map_stage, merge_stage, rate_limit_stage,
-	reduce_stage, rename_stage, sample_stage, select_stage, set_stage, sink_stage, skip_stage,
-	sort_stage, tee_stage, top_stage, unbatch_stage, validate_stage;
+	filter_stage, flat_map_stage, join_stage, limit_stage, map_stage, merge_stage,
+	rate_limit_stage, reduce_stage, rename_stage, sample_stage, select_stage, set_stage,
+	sink_stage, skip_stage, sort_stage, tee_stage, top_stage, unbatch_stage, validate_stage;
 
 /* clang-format off */
 const struct stage_kind *const stage_kinds[] = {
-	&batch_stage, &branch_stage, &distinct_stage, &drop_stage, &fetch_stage, &filter_stage, &flat_map_stage, &limit_stage,
+	&batch_stage, &branch_stage, &distinct_stage, &drop_stage, &fetch_stage, &filter_stage, &flat_map_stage, &join_stage, &limit_stage,
 	&map_stage, &merge_stage, &rate_limit_stage, &reduce_stage, &rename_stage, &sample_stage, &select_stage,
 	&set_stage, &sink_stage, &skip_stage, &sort_stage, &tee_stage, &top_stage, &unbatch_stage,
 	&validate_stage, NULL,
@@ -20,6 +21,7 @@ const struct stage_kind *const stage_kinds[] = {
 /* clang-format on */
 
 static const char *const on_error_names[] = {"fail", "skip", "dead_letter", NULL};
+static const char *const join_names[] = {"inner", "left", "anti", NULL};
 static const char *const match_names[] = {"first", "all", NULL};
 
 /* clang-format off */
@@ -168,6 +170,48 @@ static const struct param batch_params[] = {
 	{0},
 };
 
+static const struct param pair_params[] = {
+	{.name = "left", .kind = PARAM_TEXT, .required = true, .min = 1, .max = PATTERN_BYTES_MAX,
+	 .summary = "The member of the record"},
+	{.name = "right", .kind = PARAM_TEXT, .required = true, .min = 1, .max = PATTERN_BYTES_MAX,
+	 .summary = "That of the table"},
+	{0},
+};
+
+static const struct param pair_object = {
+	.kind = PARAM_OBJECT, .members = pair_params, .summary = "With another name in the table",
+};
+
+static const struct param pair_element[] = {
+	{.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .otherwise = &pair_object,
+	 .summary = "A member of both"},
+	{0},
+};
+
+static const struct param pair_list = {
+	.kind = PARAM_ARRAY, .members = pair_element, .min = 1, .max = CSV_COLUMNS_MAX,
+	.summary = "Several: all have to be the same",
+};
+
+static const struct param pair_form = {
+	.kind = PARAM_OBJECT, .members = pair_params, .otherwise = &pair_list,
+	.summary = "With another name in the table",
+};
+
+static const struct param join_params[] = {
+	{.name = "with", .kind = PARAM_OBJECT, .members = input_params, .required = true,
+	 .summary = "The table: items or a file, as an input says it"},
+	{.name = "on", .kind = PARAM_TEXT, .required = true, .min = 1, .max = PATTERN_BYTES_MAX,
+	 .otherwise = &pair_form, .summary = "The member that is the same in both"},
+	{.name = "kind", .kind = PARAM_CHOICE, .choices = join_names, .preset = "\"inner\"",
+	 .summary = "Records with a row; left: those without one too; anti: those alone"},
+	{.name = "into", .kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX,
+	 .summary = "The member that the row becomes; without it its members are added"},
+	{.name = "prefix", .kind = PARAM_TEXT, .min = 1, .max = NAME_BYTES_MAX,
+	 .summary = "Before the names of members that are added"},
+	{0},
+};
+
 static const struct param member_form = {
 	.kind = PARAM_TEXT, .min = 1, .max = PATTERN_BYTES_MAX, .summary = "The member",
 };
@@ -294,7 +338,8 @@ const struct param stage_params[] = {
 	 .summary = "So many records become one array"},
 	{.name = "unbatch", .kind = PARAM_BOOL, .otherwise = &member_form,
 	 .summary = "The elements of an array become records: of the record, or of a member"},
-	{.name = "join", .kind = PARAM_LATER, .summary = "Members of a table by a key"},
+	{.name = "join", .kind = PARAM_OBJECT, .members = join_params,
+	 .summary = "Rows of a table, by a key"},
 	{.name = "window", .kind = PARAM_LATER, .summary = "Aggregates over windows"},
 	{.name = "rate_limit", .kind = PARAM_NUMBER, .min = 0.001, .max = 1e6, .otherwise = &rate_form,
 	 .summary = "At most so many records a second"},

@@ -300,7 +300,10 @@ static int trial_open(struct trial *trial, const struct trial_options *options, 
 		return err_set(err, ERR_NO_MEMORY, "no memory for a test");
 	for (unsigned i = 0; i < trial->plan.count; i++)
 		buf_init(&trial->stages[i].shown, TRIAL_SHOWN_BYTES);
-	if (pipeline_make(trial, err) || context_make(trial, options->params, err) ||
+	if (pipeline_make(trial, err))
+		return -1;
+	trial->pipeline->files = options->files;
+	if (context_make(trial, options->params, err) ||
 	    lane_open(trial->lane, trial->pipeline, 0, err))
 		return -1;
 	return sample_open(options->sample, &trial->plan.stretches[0].fields,

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 struct bundle;
+struct files;
 struct json;
 struct json_out;
 struct picks;
@@ -40,6 +41,7 @@ struct trial;
 struct trial_options {
 	const struct sample *sample;
 	const struct json *params; /* what scripts see as ctx.params; NULL: {} */
+	const struct files *files; /* for tables; NULL: there are none */
 	unsigned shown;		   /* records after each stage */
 	int64_t records_max;	   /* of the sample; 0: all */
 	int64_t until_us;	   /* it ends by then; 0: after TRIAL_US_MAX */
