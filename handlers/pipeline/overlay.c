@@ -321,7 +321,7 @@ static int text_make(struct bundle *bundle, uint32_t row, struct printing *print
 	struct scan_mistake mistake;
 
 	buf_clear(&bundle->text);
-	if (bundle->row_text(bundle->row_from, row, &bundle->text))
+	if (bundle->row_text(bundle->row_from, bundle->records[row].order, &bundle->text))
 		return err_set(err, ERR_LIMIT, "a record of more than %d bytes", RECORD_BYTES_MAX);
 	if (scan(bundle->scanner, bundle->text.data, bundle->text.len, bundle->found, &mistake))
 		return err_set(err, ERR_INTERNAL, "a row became no JSON: %s", mistake.detail);
@@ -339,7 +339,7 @@ int record_print(struct bundle *bundle, uint32_t row, struct buf *into, struct e
 	if (record->text && !record->edits) {
 		buf_add(into, record->text, record->len);
 	} else if (!record->edits) {
-		bundle->row_text(bundle->row_from, row, into);
+		bundle->row_text(bundle->row_from, record->order, into); /* a copy has it too */
 	} else {
 		printing.bundle = bundle;
 		printing.row = row;

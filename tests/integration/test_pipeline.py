@@ -238,3 +238,19 @@ def test_uuids_differ_in_all_parts(jobs):
     job = jobs.run("pipeline", {"input": {"range": {"from": 1, "to": 200000}},
                                 "stages": [{"map": "{u = uuid.v4()}"}, {"distinct": ["u"]}]})
     assert job["counts"]["items"] == 200000
+
+
+def test_copies_of_rows_of_csv_are_whole(jobs):
+    """A tee copies rows that are no JSON yet; one way changes them, the other does not."""
+    jobs.ask("PUT", "/v1/files/tee.csv", b"a,b\n1,x\n3,y\n")
+    job = jobs.run("pipeline", {"input": {"file": "tee.csv"}, "stages": [
+        {"name": "both", "tee": ["second"]}, {"name": "first", "filter": "true"},
+        {"name": "second", "from": "both", "filter": "true"}, {"merge": ["first", "second"]}]})
+    assert jobs.results(job["id"]) == [{"a": "1", "b": "x"}, {"a": "1", "b": "x"},
+                                       {"a": "3", "b": "y"}, {"a": "3", "b": "y"}]
+    job = jobs.run("pipeline", {"input": {"file": "tee.csv"}, "stages": [
+        {"name": "both", "tee": ["second"]}, {"name": "first", "drop": "a"},
+        {"name": "second", "from": "both", "set": {"b": "upper(b)", "c": 1}},
+        {"merge": ["first", "second"]}]})
+    assert jobs.results(job["id"]) == [{"a": "1", "b": "X", "c": 1}, {"b": "x"},
+                                       {"a": "3", "b": "Y", "c": 1}, {"b": "y"}]
