@@ -136,7 +136,7 @@ def test_a_host_that_does_not_answer_does_not_hold_up_others(jobs, origin):
         job = jobs.submit("scrape", {"urls": [live.at("/hub", page(links + more))],
                                      "follow": {"scope": "any"}, "concurrency": 8, "per_host": 8})
         live.wait_for_total(101)
-        assert jobs.job(job["id"])["state"] == "running"
+        jobs.reached(job["id"], "running")
         origin.released.set()
         assert jobs.ended(job["id"])["counts"] == {"items": 201, "failed": 0}
         assert set(origin.counts().values()) == set(live.counts().values()) == {1}
