@@ -45,14 +45,18 @@ def test_while_draining_new_work_is_refused(start_daemon):
     daemon = start_daemon("--drain-timeout", "60s")
     blocked = daemon.client.submit("sleep", {"for": "1h", "block": True})
     daemon.client.reached(blocked["id"], "running")
-    submit, ready, live = (daemon.client.connect() for _ in range(3))
+    submit, ready, live, first = (daemon.client.connect() for _ in range(4))
     head = b"HTTP/1.1\r\nHost: localhost\r\n"
-    for connection in (submit, ready, live):
+    for connection in (submit, ready, live, first):
         connection.sendall(b"GET /livez " + head + b"\r\n")
         assert read_answer(connection)[0] == 200
     with daemon.client.stream(f"/v1/jobs/{blocked['id']}/events") as stream:
         daemon.signal(signal.SIGTERM)
         daemon.log.wait_for("msg=draining")
+        status = 200
+        while status == 200:  # the line is written a moment before the drain begins
+            first.sendall(b"GET /readyz " + head + b"\r\n")
+            status = read_answer(first)[0]
         body = b'{"type":"math","spec":{"op":"sum","numbers":[]}}'
         submit.sendall(b"POST /v1/jobs " + head
                        + b"Content-Length: %d\r\n\r\n" % len(body) + body)
